@@ -1,0 +1,1 @@
+"""Images: layers, the store, the plan, registries."""
