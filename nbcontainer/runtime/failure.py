@@ -80,17 +80,18 @@ def _named(text: str, path: str, table: Any) -> str:
 
 
 def on_terminate(act: Callable[[], None]) -> None:
-    """Call `act` in the main thread at SIGTERM, also as process 1; forked children die of it as usual."""
-    process = os.getpid()
+    """Call `act` in the main thread at SIGTERM, also as process 1; forked children die of it at once, as usual."""
 
     def handler(number: int, frame: FrameType | None) -> None:
-        if os.getpid() != process:
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
-            return
         act()
 
+    def forked() -> None:
+        # A handler in Python runs late: a worker that is about to wait for a lock would never hear of the signal.
+        if signal.getsignal(signal.SIGTERM) is handler:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
     signal.signal(signal.SIGTERM, handler)
+    os.register_at_fork(after_in_child=forked)
 
 
 def position(table: list[dict[str, Any]], number: int) -> str:
