@@ -1,0 +1,21 @@
+"""Ask a served digits notebook over HTTP: python ask.py URL [ROW]. Prints the true digit and the answer."""
+
+from __future__ import annotations
+
+import json
+import sys
+import urllib.request
+
+from sklearn.datasets import load_digits
+
+
+def main(url: str, row: int = 0) -> None:
+    digits = load_digits()
+    body = json.dumps({"pixels": digits.data[row].tolist()}).encode()
+    request = urllib.request.Request(f"{url}/predict", body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        print(f"a handwritten {digits.target[row]} was read as {answer.read().decode().strip()}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], *map(int, sys.argv[2:3]))

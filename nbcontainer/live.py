@@ -1,0 +1,241 @@
+"""What a cell shows while things happen: displays that are changed in place, and one watch per run.
+
+What this is: the publishing side of the magics, without ipywidgets. What it is not: controls (widget.py).
+In the flow: Events -> one text/HTML display by display_id. Threads never print: they only change displays, so that a
+saved notebook, nbconvert or an editor without widgets holds the last state.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from nbcontainer import show
+from nbcontainer.errors import NbcontainerError
+from nbcontainer.model import Event, Finished, Log, Progress, RunStatus, StateChanged
+from nbcontainer.run import Run
+
+if TYPE_CHECKING:
+    from nbcontainer.orchestrators import Orchestrator
+
+Bundle = dict[str, Any]
+
+
+class Display:
+    """One output of a cell, shown once and then replaced in place; safe to call from any thread."""
+
+    def __init__(self) -> None:
+        self.id = uuid.uuid4().hex
+        self.shown = False
+        self._last: Bundle | None = None
+        self._lock = threading.Lock()
+
+    def put(self, bundle: Bundle) -> None:
+        from IPython.display import display
+
+        with self._lock:
+            if bundle == self._last:
+                return
+            display(bundle, raw=True, display_id=self.id, update=self.shown)  # type: ignore[no-untyped-call]
+            self.shown, self._last = True, bundle
+
+
+def run_bundle(status: RunStatus) -> Bundle:
+    return {"text/plain": show.run_text(status), "text/html": show.run_html(status)}
+
+
+class Steps:
+    """The emit of a build in a cell: which notebook it took, a live bar that gives way to notes."""
+
+    def __init__(self) -> None:
+        self.display = Display()
+        self.took = ""
+        self.notes: list[str] = []
+        self._bar: Any = None
+        self._began = time.monotonic()
+        self._next = 0.3  # seconds: a build that is over by then shows no bar at all
+        self._lock = threading.Lock()
+
+    def show(self, event: Event) -> None:
+        if isinstance(event, Progress):
+            if event.stage == "note":
+                self.notes.append(event.message)
+            elif event.stage == "notebook" and not self.took:
+                self.took = event.message
+            if event.stage != "note" and time.monotonic() - self._began >= self._next:
+                self._step(event)
+
+    def _step(self, event: Progress) -> None:
+        with self._lock:
+            self._next = time.monotonic() - self._began + 0.1
+            if self._bar is None:
+                from nbcontainer import widget
+
+                self._bar = widget.progress() or False
+            from nbcontainer.terminal import bar
+
+            text = {"text/plain": bar(event)}
+            if self._bar:
+                self._bar.show(event)
+                text = {**text, **self._bar.bundle} if not self.display.shown else {}
+            if text:
+                self.display.put(text)
+
+    def end(self) -> None:
+        """Replace the bar by what stays: the notebook that was taken, and notes."""
+        with self._lock:
+            lines = [*([self.took] if self.took else []), *(f"note: {note}" for note in self.notes)]
+            if self.display.shown or lines:
+                from html import escape
+
+                html = "<br>".join(escape(line) for line in lines)
+                self.display.put({"text/plain": "\n".join(lines), "text/html": f"<div>{html}</div>"})
+            if self._bar:
+                self._bar.close()
+
+
+class Watch:
+    """One watch of one run, shared by all its views."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.stop = threading.Event()
+        self.listeners: list[Callable[[RunStatus], None]] = []
+        self._thread: threading.Thread | None = None
+
+    def listen(self, listener: Callable[[RunStatus], None]) -> None:
+        self.listeners.append(listener)
+        listener(self.run.last)
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._watch, daemon=True, name=f"watch {self.run.name}")
+            self._thread.start()
+
+    def _watch(self) -> None:
+        try:
+            for status in self.run.watch(self.stop):
+                self._tell(status)
+        except NbcontainerError as error:
+            self._tell_end(str(error))
+
+    def _tell(self, status: RunStatus) -> None:
+        for listener in tuple(self.listeners):
+            try:
+                listener(status)
+            except Exception:  # a view that can't be drawn any more must not end the watch of the others
+                self.listeners.remove(listener)
+
+    def _tell_end(self, reason: str) -> None:
+        from dataclasses import replace
+
+        self._tell(replace(self.run.last, reason=f"not watched any more: {reason}"))
+
+
+class Hub:
+    """All watches of one kernel, by target and name."""
+
+    def __init__(self) -> None:
+        self._watches: dict[tuple[str, str, str], Watch] = {}
+
+    def watch(self, run: Run) -> Watch:
+        key = (run.last.target, run.last.namespace, run.name)
+        found = self._watches.get(key)
+        if found is None or found.stop.is_set():
+            found = self._watches[key] = Watch(run)
+        found.run.last = run.last
+        return found
+
+    def names(self) -> list[str]:
+        """Names of the runs that this kernel has seen, newest first."""
+        return [key[2] for key in reversed(self._watches)]
+
+    def close(self) -> None:
+        for watch in self._watches.values():
+            watch.stop.set()
+
+
+class LiveRun(Run):
+    """A run as a cell shows it: text and HTML kept up to date, and controls where widgets are at hand."""
+
+    def __init__(self, runner: Orchestrator, last: RunStatus, image: str, hub: Hub) -> None:
+        super().__init__(runner, last, image)
+        self._hub = hub
+
+    def _ipython_display_(self) -> None:
+        text = Display()
+        text.put(run_bundle(self.last))
+        if self.last.ended:
+            return
+        from nbcontainer import widget
+
+        controls = widget.controls(self)
+        place = Display()
+        if controls:
+            place.put({**controls.bundle, "text/plain": f"controls of {self.name}"})
+
+        def changed(status: RunStatus) -> None:
+            self.last = status
+            text.put(run_bundle(status))
+            if controls:
+                controls.show(status)
+                if status.ended:
+                    place.put({"text/plain": "", "text/html": ""})
+                    controls.close()
+
+        self._hub.watch(self).listen(changed)
+
+
+class Follower:
+    """The emit of a blocking follow or wait: the cell's own thread prints log lines, states change a display."""
+
+    def __init__(self) -> None:
+        self.display = Display()
+
+    def show(self, event: Event) -> None:
+        if isinstance(event, Log):
+            print(event.line, flush=True)
+        elif isinstance(event, (StateChanged, Finished)):
+            self.display.put(run_bundle(event.status))
+
+
+class Lines:
+    """Log lines as a result: text and escaped HTML."""
+
+    def __init__(self, run: Run, lines: list[Log]) -> None:
+        self.run, self.lines = run, lines
+
+    def __repr__(self) -> str:
+        several = len({log.pod for log in self.lines}) > 1
+        shown = [f"[{log.pod}] {log.line}" if several else log.line for log in self.lines]
+        return "\n".join(shown) or f"{self.run.name} has printed nothing yet"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"<pre>{escape(repr(self))}</pre>"
+
+    def __iter__(self) -> Any:
+        return iter(self.lines)
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+
+class Text:
+    """A text result with an HTML form, as %manifest and %runs give."""
+
+    def __init__(self, text: str, html: str = "", value: Any = None) -> None:
+        self.text, self.html, self.value = text, html, value
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return self.html or f"<pre>{escape(self.text)}</pre>"
+
+    def __str__(self) -> str:
+        return self.text
