@@ -1,0 +1,3 @@
+module example.com/nbcontainer/localprogram
+
+go 1.24
