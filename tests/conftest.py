@@ -1,0 +1,67 @@
+"""Fixtures that several folders of tests share: a real cluster and its registry.
+
+What this is: the cluster of tests/cluster, started when it isn't up and stopped by who started it, or another one that
+NBCONTAINER_TEST_KUBECONFIG names. What it is not: a fake of any of it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from nbcontainer.model import Target
+from tests.cluster import build, control
+from tests.cluster.instance import ALIAS, NAMESPACE, RESTRICTED, Instance
+from tests.support import require
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """`kubeconfig` is the limited account's, which has docs/kubernetes-role.yaml in both namespaces and nothing else.
+
+    `registry` is plain http, the same name from host, node and pods. `alias` is another name of it that only the node
+    knows, "" where there is none.
+    """
+
+    kubeconfig: Path
+    admin: Path
+    registry: str
+    namespace: str = NAMESPACE
+    restricted: str = RESTRICTED
+    alias: str = ""
+    kubectl: str = "kubectl"
+
+    def target(self, namespace: str = "", admin: bool = False, name: str = "test") -> Target:
+        """A target whose orchestrator works here."""
+        return Target(
+            name=name, orchestrator="kubernetes", registry=self.registry, plain_http=True,
+            kubeconfig=str(self.admin if admin else self.kubeconfig), namespace=namespace or self.namespace,
+        )
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A ready cluster. Skips where none can run (fails in CI)."""
+    named = os.environ.get("NBCONTAINER_TEST_KUBECONFIG", "")
+    if named:
+        admin = os.environ.get("NBCONTAINER_TEST_ADMIN_KUBECONFIG", named)
+        registry = os.environ.get("NBCONTAINER_TEST_REGISTRY", "")
+        require(registry, "NBCONTAINER_TEST_KUBECONFIG needs NBCONTAINER_TEST_REGISTRY, plain http, from host and node")
+        yield Cluster(Path(named), Path(admin), registry)
+        return
+    require(not control.missing(), control.missing())
+    instance, programs = Instance.chosen(), build.built()
+    assert programs
+    with control.used(instance):
+        kubectl = str(programs / "kubectl")
+        yield Cluster(instance.limited, instance.admin, instance.registry, alias=ALIAS, kubectl=kubectl)
+
+
+@pytest.fixture(scope="session")
+def registry(cluster: Cluster) -> str:
+    """The cluster's registry, "HOST:PORT": plain http, the same name from host, node and pods."""
+    return cluster.registry
