@@ -40,7 +40,8 @@ def test_everything_is_harmless_and_said_once(tmp_path: Path) -> None:
 def test_it_wins_over_an_installed_nbcontainer_in_workers_too(tmp_path: Path) -> None:
     cells = [
         "import multiprocessing as mp, importlib.util\ndef f(x):\n    import nbcontainer\n    return repr(nbcontainer)",
-        "import nbcontainer\nprint(nbcontainer)\nwith mp.get_context('spawn').Pool(1) as pool:\n    print(pool.map(f, [1])[0])",
+        "import nbcontainer\nprint(nbcontainer)",
+        "with mp.get_context('spawn').Pool(1) as pool:\n    print(pool.map(f, [1])[0])",
         "print(importlib.util.find_spec('nbcontainer.api').origin)",
     ]
     image = Image(tmp_path, cells)

@@ -63,7 +63,8 @@ class Running:
         self.process, self.port = process, port
         self.lines: list[str] = []
         self._ready = threading.Event()
-        self._threads = [threading.Thread(target=self._read, args=(stream,)) for stream in (process.stdout, process.stderr)]
+        streams = (process.stdout, process.stderr)
+        self._threads = [threading.Thread(target=self._read, args=(stream,)) for stream in streams]
         for thread in self._threads:
             thread.start()
         assert self._ready.wait(30), self.lines
@@ -170,7 +171,8 @@ def test_probes_and_metrics(server: Running) -> None:
     lines = dict(line.rsplit(" ", 1) for line in text.decode().splitlines() if not line.startswith("#"))
     assert code == 200
     assert int(lines['nbcontainer_requests_total{path="/predict",code="200"}']) >= 1
-    assert lines["nbcontainer_request_duration_seconds_count"] == lines['nbcontainer_request_duration_seconds_bucket{le="+Inf"}']
+    name = "nbcontainer_request_duration_seconds"
+    assert lines[f"{name}_count"] == lines[f'{name}_bucket{{le="+Inf"}}']
     assert (lines["nbcontainer_in_flight"], lines["nbcontainer_queue"]) == ("0", "0")
 
 
@@ -182,15 +184,15 @@ def test_keep_alive_chunks_and_expect(server: Running) -> None:
             head = b""
             while not head.endswith(b"\r\n\r\n"):
                 head += reader.readline()
-            length = [int(line.split(b":")[1]) for line in head.splitlines() if line.lower().startswith(b"content-length")]
-            return head.splitlines()[0], reader.read(length[0]) if length else b""
+            lengths = [line.split(b":")[1] for line in head.splitlines() if line.startswith(b"Content-Length")]
+            return head.splitlines()[0], reader.read(int(lengths[0])) if lengths else b""
 
-        chunked = b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[1\r\n1\r\n]\r\n0\r\n\r\n"
-        raw.sendall(chunked * 2)  # the second is in the buffer when the first is answered
+        head = b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        raw.sendall((head + b"2\r\n[1\r\n1\r\n]\r\n0\r\n\r\n") * 2)  # the second is buffered with the first
         for _ in range(2):
             head, body = answer()
             assert (head, json.loads(body)["x"]) == (b"HTTP/1.1 200 OK", [1])
-        raw.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n")
+        raw.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n" + b"Expect: 100-continue\r\n\r\n")
         assert answer()[0] == b"HTTP/1.1 100 Continue"
         raw.sendall(b"7")
         assert json.loads(answer()[1])["x"] == 7
@@ -296,7 +298,8 @@ def test_the_grace_ends(tmp_path: Path) -> None:
 def test_replicas_share_a_port(tmp_path: Path) -> None:
     port = free_port()
     first, second = (served(tmp_path / name) for name in "ab")
-    with running(first, port, NBCONTAINER_REUSEPORT="1") as one, running(second, port, NBCONTAINER_REUSEPORT="1") as two:
+    share = {"NBCONTAINER_REUSEPORT": "1"}
+    with running(first, port, **share) as one, running(second, port, **share) as two:
         seen = {one.predict("pid")[1] for _ in range(60)}
         assert seen == {one.process.pid, two.process.pid}
         assert one.end() == 0

@@ -82,7 +82,10 @@ def helper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     del sys.modules["own_helper"]
 
 
-USES = "import own_helper\nfrom own_helper import scale\ndef predict(x):\n    return scale(x), own_helper.Model().run(x)\n"
+USES = (
+    "import own_helper\nfrom own_helper import scale\n"
+    "def predict(x):\n    return scale(x), own_helper.Model().run(x)\n"
+)
 
 
 def test_a_helper_goes_by_name_without_a_note_while_it_is_its_file(helper: Any) -> None:
@@ -130,7 +133,8 @@ def test_the_script_runs_once_in_a_scratch_folder(tmp_path: Path) -> None:
     made, events = _from_script(
         tmp_path,
         [
-            "import helper, os\ntext = open('data.txt').read() + open('sub/more.txt').read()\nopen('data.txt', 'w').write('x')",
+            "import helper, os\ntext = open('data.txt').read() + open('sub/more.txt').read()",
+            "open('data.txt', 'w').write('x')",
             "open('new.txt', 'w').write('x'); print('noise'); await __import__('asyncio').sleep(0)",
             "run = %train\n!true",
             "class Model:\n    def __call__(self, x: int, scale=2):\n        return helper.up(text), x * scale",
@@ -143,8 +147,8 @@ def test_the_script_runs_once_in_a_scratch_folder(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == ["data.txt", "helper.py", "nb.ipynb", "sub"]
     assert (tmp_path / "data.txt").read_text() == "data"
     steps = [event for event in events if isinstance(event, Progress)]
-    assert steps[0].message == "running nb.ipynb: cell 0 of 5"
-    assert steps[-1].total == 5
+    assert steps[0].message == "running nb.ipynb: cell 0 of 6"
+    assert steps[-1].total == 6
 
 
 @pytest.mark.parametrize(
@@ -169,8 +173,9 @@ def test_a_script_that_gives_no_callable(tmp_path: Path, cells: list[str], said:
 def test_a_script_that_takes_too_long_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     keeps = f"open({str(pid)!r}, 'w').write(str(p.pid))\np.wait()"
+    starts = "import subprocess\np = subprocess.Popen(['sleep', '60'])"
     with pytest.raises(StateError) as caught:
-        _from_script(tmp_path / "nb", ["1", f"import subprocess\np = subprocess.Popen(['sleep', '60'])\n{keeps}"], timeout=2)
+        _from_script(tmp_path / "nb", ["1", f"{starts}\n{keeps}"], timeout=2)
     assert caught.value.message == "nb.ipynb was still running after 2 s, in cell 2"
     assert "--timeout" in caught.value.hint
     until = time.monotonic() + 5

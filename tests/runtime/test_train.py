@@ -17,7 +17,8 @@ from tests.runtime.images import Image, ended
 
 
 def test_last_values_are_shown_as_a_kernel_shows_them(tmp_path: Path) -> None:
-    cells = ["1 + 1", "x = 3", "'text';", "None", "x  # comment; with a semicolon", "if x:\n    x", "_ * 2", "display(x, 'y')"]
+    cells = ["1 + 1", "x = 3", "'text';", "None", "x  # comment; with a semicolon", "if x:\n    x", "_ * 2"]
+    cells.append("display(x, 'y')")
     ran = Image(tmp_path, cells).train()
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.splitlines() == ["2", "3", "6", "3", "'y'"]
@@ -27,7 +28,8 @@ def test_the_script_is_the_real_main_module(tmp_path: Path) -> None:
     cells = [
         "import sys, __main__\nX = 5",
         "print(__name__, __main__.X, sys.modules['__main__'] is __main__, __main__.__file__ == sys.argv[0])",
-        "import inspect\ndef f():\n    return 1  # one\nclass C:\n    pass\nprint(inspect.getsource(f) + inspect.getsource(C))",
+        "def f():\n    return 1  # one\nclass C:\n    pass",
+        "import inspect\nprint(inspect.getsource(f) + inspect.getsource(C))",
         "import pickle\nprint(pickle.loads(pickle.dumps(C())).__class__ is C)",
     ]
     ran = Image(tmp_path, cells).train()
@@ -45,7 +47,8 @@ def test_reads_and_writes_beside_the_notebook_leave_the_image_alone(tmp_path: Pa
             "open('data.txt', 'w').write('changed');\nopen('new.txt', 'w').write('new');",
             "print(sys.path[0] == os.path.dirname(helper.__file__), os.path.islink('big.bin'))",
         ],
-        **{"helper.py": "VALUE = 'helped'", "data.txt": "data", "sub/more.txt": "more", "big.bin": "x" * (10 * 2**20 + 1)},
+        **{"helper.py": "VALUE = 'helped'", "data.txt": "data", "sub/more.txt": "more"},
+        **{"big.bin": "x" * (10 * 2**20 + 1)},
     )
     ran = image.train()
     assert ran.stdout.splitlines() == ["helped data more", "True True"], ran.stderr
@@ -181,7 +184,9 @@ def test_the_exit_code_is_the_scripts_own(tmp_path: Path, cell: str, code: int) 
     assert image.reason.read_text() == ""
 
 
-@pytest.mark.parametrize("wait", ["import time; time.sleep(60)", "import asyncio; await asyncio.sleep(60)", "!sleep 60"])
+@pytest.mark.parametrize(
+    "wait", ["import time; time.sleep(60)", "import asyncio; await asyncio.sleep(60)", "!sleep 60"]
+)
 def test_sigterm_ends_it_with_143_and_runs_finally(tmp_path: Path, wait: str) -> None:
     image = Image(tmp_path, ["import atexit; atexit.register(print, 'cleaned');", f"print('waiting')\n{wait}"])
     with ended(image.start()) as process:
@@ -220,7 +225,8 @@ def test_stdout_and_stderr_keep_their_order(tmp_path: Path) -> None:
 
 
 def test_pyplot_shows_nothing_and_says_nothing(tmp_path: Path) -> None:
-    cells = ["%matplotlib inline\nimport matplotlib.pyplot as plt", "plt.plot([1, 2]);\nplt.show()", "plt.savefig('a.png')"]
+    cells = ["%matplotlib inline\nimport matplotlib.pyplot as plt", "plt.plot([1, 2]);\nplt.show()"]
+    cells.append("plt.savefig('a.png')")
     image = Image(tmp_path, cells)
     ran = image.train(MPLBACKEND="module://matplotlib_inline.backend_inline", MPLCONFIGDIR=str(tmp_path / "mpl"))
     assert (ran.returncode, ran.stdout) == (0, ""), ran.stderr
