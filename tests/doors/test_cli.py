@@ -94,3 +94,78 @@ def test_config_shows_where_values_come_from(tmp_path: Path) -> None:
     found = json.loads(nbcontainer("config", "--json", cwd=tmp_path).stdout)
     assert found["registry"]["value"] == "r.example/team"
     assert found["registry"]["source"].endswith("nbcontainer.toml")
+
+
+CODE = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+DIGEST = "sha256:" + "a" * 64
+ODD = "it's \"odd\"; $(touch x) `y` & | > é漢\n.ipynb"
+
+
+def good(folder: Path, *sources: str, name: str = "good.ipynb") -> Path:
+    cells = [{**CODE, "source": each} for each in (*sources, "import json")]
+    cells.append({**CODE, "source": "a = 1\nb = ''", "metadata": {"tags": ["parameters"]}})
+    return _write(folder / name, cells=cells)
+
+
+# (words after the notebook, stage, what the message says, cells before the good ones)
+REFUSED: dict[str, tuple[list[str], str, str, list[str]]] = {
+    "unknown kernelspec": (["build", "NB", "--kernel", "no such; $(x)"], "environment", "no such; $(x)", []),
+    "unknown interpreter": (["build", "NB", "--python", "/no such/python"], "environment", "/no such/python", []),
+    "not an interpreter": (["build", "NB", "--python", "/etc/hostname"], "environment", "/etc/hostname", []),
+    "import nobody provides": (["build", "NB"], "environment", "cell 1", ["x = 1\nimport no_such_thing"]),
+    "syntax error": (["build", "NB"], "notebook", "good.ipynb, cell 1, line 2: invalid syntax", ["x = 1\ny = = 2"]),
+    "name": (["train", "NB", "--name", "it's; $(x)\né"], "usage", "can't name a run", []),
+    "long name": (["train", "NB", "--name", "a" * 64], "usage", "can't name a run", []),
+    "unknown parameter": (["train", "NB", "-p", "c d=1"], "usage", "'c d' is not a Python name", []),
+    "no such parameter": (["train", "NB", "-p", "c=1"], "usage", "has no parameter 'c'", []),
+    "env": (["train", "NB", "--env", "A B=1"], "usage", "'A B' can't name an environment variable", []),
+    "secret": (["train", "NB", "--secret", "a; b"], "usage", "can't name a secret", []),
+    "callable": (["serve", "NB:a b()"], "usage", "can't name a function", []),
+    "no callable": (["serve", "NB"], "usage", "which function is to be served?", []),
+    "image": (["build", "NB", "--image", "a b"], "usage", "a b", []),
+    "target": (["build", "NB", "--target", "nö; $(x)"], "configuration", "no target 'nö; $(x)'", []),
+    "platform": (["build", "NB", "--platform", "linux/s390x"], "usage", "linux/s390x", []),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refusals_have_one_schema(case: str, tmp_path: Path) -> None:
+    words, stage, expected, cells = REFUSED[case]
+    path = good(tmp_path, *cells)
+    ran = nbcontainer(*(word.replace("NB", str(path), 1) for word in words), "--json", "--quiet", cwd=tmp_path)
+    assert ran.returncode == 2, (ran.stdout, ran.stderr)
+    assert ran.stderr == ""
+    assert len(ran.stdout.splitlines()) == 1
+    error = json.loads(ran.stdout)
+    assert list(error) == ["error"]
+    assert {key: type(value) for key, value in error["error"].items()} == {"stage": str, "message": str, "hint": str}
+    assert error["error"]["stage"] == stage
+    assert expected in error["error"]["message"]
+    assert "\n" not in error["error"]["message"] + error["error"]["hint"]
+    assert [each.name for each in tmp_path.iterdir()] == ["good.ipynb"], "nothing is left behind"
+
+
+def test_odd_names_and_values_arrive_as_they_are(tmp_path: Path) -> None:
+    folder = tmp_path / "a b's; $(touch x)\né"
+    folder.mkdir()
+    path = good(folder, name=ODD)
+    values = {"a": "it's \"x\"; $(touch y)\n`z` é漢 {b} %s\\n", "b": "--follow"}
+    words = [word for name, value in values.items() for word in ("-p", f"{name}={value}")]
+    ran = nbcontainer("manifest", str(path), "--image", f"r.example/x@{DIGEST}", "--env", f"K={values['a']}", *words,
+                      "--json", "--quiet", cwd=tmp_path)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    job = next(each for each in json.loads(ran.stdout)["items"] if each["kind"] == "Job")
+    container = job["spec"]["template"]["spec"]["containers"][0]
+    env = {each["name"]: each.get("value") for each in container["env"]}
+    assert env["K"] == values["a"]
+    assert values in [json.loads(value) for value in env.values() if value and value.startswith("{")]
+    assert sorted(each.name for each in tmp_path.rglob("*")) == sorted([folder.name, ODD])
+
+
+def test_an_odd_notebook_is_planned(tmp_path: Path) -> None:
+    path = good(tmp_path, name=ODD)
+    ran = nbcontainer("build", path.name, "--dry-run", "--json", "--quiet", cwd=tmp_path)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    plan = json.loads(ran.stdout)
+    assert plan["layers"][-1]["content"] == "notebook"
+    assert ODD not in ran.stdout.replace("\\n", "\n") or plan["labels"]["io.nbcontainer.notebook"] == ODD
