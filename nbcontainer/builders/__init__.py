@@ -1,0 +1,1 @@
+"""Builders: what turns an ImagePlan into an image."""

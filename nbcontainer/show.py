@@ -1,0 +1,166 @@
+"""Text and HTML forms of what the verbs return.
+
+What this is: pure functions from data to text that a person reads; all HTML is escaped here. What it is not: widgets.
+In the flow: after it; CLI, magics and widgets share these so that they say the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timezone
+from html import escape
+
+from nbcontainer.model import Image, PodStatus, RunStatus
+
+
+def size(number: float) -> str:
+    """Bytes as people write them: '812 B', '20.1 KB', '71.3 MB' (decimal units, as registries count)."""
+    for unit in ("B", "KB", "MB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit == "B" or number >= 100 else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.2f} GB"
+
+
+def age(moment: datetime | None, now: datetime | None = None) -> str:
+    """'12s', '4m', '3h', '2d' since `moment`, '' for None."""
+    if moment is None:
+        return ""
+    gone = max(0, int(((now or datetime.now(timezone.utc)) - moment).total_seconds()))
+    for limit, unit, step in ((120, "s", 1), (7200, "m", 60), (172800, "h", 3600)):
+        if gone < limit:
+            return f"{gone // step}{unit}"
+    return f"{gone // 86400}d"
+
+
+def image_text(image: Image) -> str:
+    new = [layer for layer in image.layers if layer.new]
+    lines = [
+        image.reference or image.digest,
+        f"  {size(image.size)} in {len(image.layers)} layers, {len(new)} new ({size(sum(x.size for x in new))}), "
+        f"{image.seconds:.2f} s",
+        f"  {image.framework}, Python {image.python} of {image.interpreter}, base {image.base}",
+        f"  {len(image.distributions)} distributions: " + _names(image),
+    ]
+    lines += [f"  file {each.path} ({size(each.size)}): {each.why}" for each in image.files[:20]]
+    lines += [f"  note: {note}" for note in image.warnings]
+    return "\n".join(lines)
+
+
+def _names(image: Image) -> str:
+    shown = [f"{each.name} {each.version}" for each in image.distributions[:12]]
+    return ", ".join(shown) + (", …" if len(image.distributions) > 12 else "")
+
+
+def image_html(image: Image) -> str:
+    rows = "".join(
+        f"<tr><td>{escape(d.name)}</td><td>{escape(d.version)}</td><td>{size(d.size)}</td>"
+        f"<td>{escape('; '.join(d.why))}</td></tr>"
+        for d in image.distributions
+    )
+    layers = "".join(
+        f"<tr><td>{escape(x.content)}</td><td>{size(x.size)}</td><td>{'new' if x.new else 'kept'}</td>"
+        f"<td><code>{escape(x.digest[7:19])}</code></td></tr>"
+        for x in image.layers
+    )
+    notes = "".join(f"<li>{escape(note)}</li>" for note in image.warnings)
+    return (
+        f"<div><p><code>{escape(image.reference or image.digest)}</code><br>{size(image.size)} in "
+        f"{len(image.layers)} layers, {sum(x.new for x in image.layers)} new, {image.seconds:.2f} s; "
+        f"{escape(image.framework)}, Python {escape(image.python)}</p>"
+        + (f"<ul>{notes}</ul>" if notes else "")
+        + f"<details><summary>{len(image.distributions)} distributions</summary><table><tr><th>name</th>"
+        f"<th>version</th><th>size</th><th>why</th></tr>{rows}</table></details>"
+        f"<details><summary>{len(image.layers)} layers</summary><table><tr><th>content</th><th>size</th>"
+        f"<th></th><th>digest</th></tr>{layers}</table></details></div>"
+    )
+
+
+def headline(status: RunStatus) -> str:
+    """One line: 'training digits-1a2b3c4d-xkrtw  Running  2/2 ready  3m'."""
+    parts = [f"{status.kind} {status.name}", status.phase]
+    if status.kind == "inference" and status.phase != "Stopped":
+        parts.append(f"{status.replicas.ready}/{status.replicas.wanted} ready")
+    if status.exit_code is not None:
+        parts.append(f"exit code {status.exit_code}")
+    if status.created:
+        end = status.finished if status.ended else None
+        parts.append(age(status.created, end))
+    return "  ".join(part for part in parts if part)
+
+
+def reattach(status: RunStatus) -> str:
+    """The command that shows this run again, from a cell."""
+    return f"%status {status.name}" + ("" if status.target == "local" else f" --target {status.target}")
+
+
+def run_text(status: RunStatus) -> str:
+    lines = [headline(status)]
+    if status.reason:
+        lines.append(f"  {status.reason}")
+    if status.image:
+        lines.append(f"  image {status.image}")
+    for address in (status.url, status.local_url):
+        if address:
+            lines.append(f"  {address}")
+    lines += ["  " + "  ".join(row) for row in aligned([pod_row(pod) for pod in status.pods])]
+    lines.append(f"  on {status.target}" + (f"/{status.namespace}" if status.namespace else "")
+                 + f"; again: {reattach(status)}")
+    return "\n".join(lines)
+
+
+def pod_row(pod: PodStatus) -> list[str]:
+    over = pod.exit_code is not None or pod.phase in ("Completed", "Succeeded", "Failed", "Stopped")
+    ready = "ready" if pod.ready else "" if over else "not ready"
+    cells = [pod.name, pod.phase, ready, f"{pod.restarts} restarts", age(pod.created)]
+    return [*cells, pod.reason or pod.last_log]
+
+
+def run_html(status: RunStatus) -> str:
+    pods = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in pod_row(pod)) + "</tr>" for pod in status.pods
+    )
+    table = (
+        "<table><tr><th>pod</th><th>phase</th><th>ready</th><th>restarts</th><th>age</th><th>last line</th></tr>"
+        f"{pods}</table>"
+        if pods
+        else ""
+    )
+    address = escape(status.local_url or status.url)
+    return (
+        f"<div><p><b>{escape(headline(status))}</b>"
+        + (f"<br>{escape(status.reason)}" if status.reason else "")
+        + (f"<br><code>{escape(status.image)}</code>" if status.image else "")
+        + (f"<br><code>{address}</code>" if address else "")
+        + f"</p>{table}<p>again: <code>{escape(reattach(status))}</code></p></div>"
+    )
+
+
+def runs_text(statuses: Sequence[RunStatus]) -> str:
+    if not statuses:
+        return "no runs"
+    rows = [["NAME", "KIND", "PHASE", "READY", "AGE", "NOTEBOOK", "REASON"]]
+    for each in statuses:
+        ready = f"{each.replicas.ready}/{each.replicas.wanted}" if each.kind == "inference" else ""
+        rows.append([each.name, each.kind, each.phase, ready, age(each.created), each.notebook_path, each.reason])
+    return "\n".join("  ".join(row).rstrip() for row in aligned(rows))
+
+
+def runs_html(statuses: Sequence[RunStatus]) -> str:
+    rows = "".join(
+        f"<tr><td>{escape(x.name)}</td><td>{x.kind}</td><td>{x.phase}</td>"
+        f"<td>{x.replicas.ready}/{x.replicas.wanted}</td><td>{age(x.created)}</td>"
+        f"<td>{escape(x.notebook_path)}</td><td>{escape(x.reason)}</td></tr>"
+        for x in statuses
+    )
+    heads = "".join(f"<th>{h}</th>" for h in ("name", "kind", "phase", "ready", "age", "notebook", "reason"))
+    return f"<table><tr>{heads}</tr>{rows}</table>" if rows else "<p>no runs</p>"
+
+
+def aligned(rows: Iterable[Sequence[str]]) -> list[list[str]]:
+    """The rows with every column but the last padded to its widest cell."""
+    table = [list(row) for row in rows]
+    if not table:
+        return []
+    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
+    return [[cell.ljust(widths[i]) if i < len(row) - 1 else cell for i, cell in enumerate(row)] for row in table]
