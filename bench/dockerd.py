@@ -1,7 +1,7 @@
 """A Docker daemon of the run's own: private socket, private data, no network of its own.
 
-What this is: start, wait, stop, and nothing left mounted. What it is not: the machine's daemon, which is neither asked nor
-touched.
+What this is: start, wait, stop, and nothing left mounted. What it is not: the machine's daemon, which is neither
+asked nor touched.
 """
 
 from __future__ import annotations
@@ -86,8 +86,17 @@ class Daemon:
             self._process.wait()
 
 
-def unmount(folder: Path) -> None:
-    """Let go of what is still mounted below `folder`, innermost first."""
+def mounted(folder: Path) -> list[str]:
+    """What is mounted below `folder`, innermost first."""
     mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
-    for place in sorted((each for each in mounts if each.startswith(f"{folder}/")), reverse=True):
+    return sorted((each for each in mounts if each.startswith(f"{folder}/")), reverse=True)
+
+
+def remove(folder: Path) -> None:
+    """Remove the run's own folder; containers' storages keep themselves mounted, and nothing mounted is removed."""
+    for place in mounted(folder):
         subprocess.run(["umount", place], check=False, capture_output=True)
+    left = mounted(folder)
+    if left:
+        raise RuntimeError(f"{left[0]} is still mounted: {folder} is left there")
+    shutil.rmtree(folder, ignore_errors=True)

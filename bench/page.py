@@ -19,7 +19,7 @@ from bench import rivals, wheels
 from bench.measure import Numbers
 
 if TYPE_CHECKING:
-    from bench.run import Result, Run
+    from bench.run import Run
 
 EDIT_KERNEL, EDIT_COMMAND, LOAD, HELP = 0.1, 0.3, 0.05, 0.2  # seconds
 EDIT_BYTES = 200_000
@@ -67,8 +67,8 @@ def page(run: Run, seconds: float) -> str:
         f"page anew. {'A quick run. ' if run.quick else ''}{_conditions(run, seconds)}",
         "## What must hold\n", table(["promise", "measured (median)", ""],
                                      [[x.text, x.measured, "holds" if x.held else "**missed**"] for x in limits(run)]),
-        "## One line edited, to pushed\n\nThe environment is built and pushed; one line of the notebook changes; the time "
-        f"until the new image's tag is in the registry. × is the median beside that of {ratio}.\n", table(*_edits(run)),
+        "## One line edited, to pushed\n\nThe environment is built and pushed; one line of the notebook changes; "
+        f"the time until the new image's tag is in the registry. × is the median beside that of {ratio}.\n", table(*_edits(run)),
         "## Nothing changed\n", table(*_same(run)),
         "## Nothing there, to pushed\n\nThe base is local to every tool and in the registry; nothing else is. Rivals "
         "install the wheels, as their Dockerfile says; nbcontainer takes what the kernel has installed, so it never "
@@ -138,8 +138,7 @@ def _conditions(run: Run, seconds: float) -> str:
         f"{memory / 2**20:.0f} GiB of memory, Linux {platform.release()}, Python {platform.python_version()}; "
         f"{', '.join(versions)}. The load average was {low:.1f} to {high:.1f} during the run, which took "
         f"{seconds / 60:.1f} minutes."
-        + (" **That is more than the run makes by itself: other work disturbed it.**" if high > 1.5 * (os.cpu_count() or 1)
-           else "")
+        + (" **Other work disturbed it.**" if high > 1.5 * (os.cpu_count() or 1) else "")
     )
 
 
@@ -157,11 +156,11 @@ def _how(run: Run) -> str:
 
 One registry (distribution) on loopback; its log counts requests and the bytes of bodies both ways. The base is this
 machine's own Python, libraries and shell, packed once by nbcontainer and pushed: every tool stands on the same layers,
-and on no public registry. All install the same wheels ({pins}), from one folder over HTTP on loopback. The same notebook
-of 40 cells is edited for everyone, each edit a new text; after each the pushed image is checked to hold it. Tools take
-turns in a new order every round, and the first round isn't counted. Daemons are up and caches filled; docker's is a
-private dockerd, buildah and podman use storages of their own, `--isolation chroot`. `%containerize` is timed inside a real
-Jupyter kernel, programs from start to end. Rivals get this Dockerfile (or pip for uv):
+and on no public registry. All install the same wheels ({pins}), from one folder over HTTP on loopback. The same
+notebook of 40 cells is edited for everyone, each edit a new text; after each the pushed image is checked to hold it.
+Tools take turns in a new order every round, and the first round isn't counted. Daemons are up and caches filled;
+docker's is a private dockerd, buildah and podman use storages of their own and `--isolation chroot`. `%containerize`
+is timed inside a real Jupyter kernel, programs from start to end. Rivals get this Dockerfile (or pip for uv):
 
 ```dockerfile
 {text.rstrip()}

@@ -1,4 +1,4 @@
-"""`make bench`: nbcontainer beside docker, buildah, podman and crane, side by side in one run; writes docs/benchmarks.md.
+"""`make bench`: nbcontainer beside docker, buildah, podman and crane in one run; writes docs/benchmarks.md.
 
 What this is: the order of the run and its command line. What it is not: a tool (ours.py, rivals.py), a measure
 (measure.py) or the page (page.py). Tools take turns in an order that changes every round, so that a busy moment of the
@@ -8,6 +8,7 @@ machine hits all of them.
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import random
 import sys
@@ -101,7 +102,7 @@ class Run:
         for number in range(self.rounds.edit + 1):
             self._each("edit", self._warm if number == 0 else self._edit)
         for number in range(self.rounds.mounted):
-            self._each("new repository", lambda tool, result, number=number: self._mount(tool, result, number))
+            self._each("new repository", functools.partial(self._mount, number))
 
     def _warm(self, tool: Any, result: Result) -> None:
         self.stage.edit(tool.folder)
@@ -123,7 +124,7 @@ class Run:
         result.same.append(tool.publish(place))
         result.same_requests = counter.stop().requests
 
-    def _mount(self, tool: Any, result: Result, number: int) -> None:
+    def _mount(self, number: int, tool: Any, result: Result) -> None:
         counter = measure.Counter(self.stage.registry)
         counter.start()
         result.mounted.append(tool.publish(self._place(result, f"-copy{number}")))
@@ -155,12 +156,12 @@ def tools(run: Run, find_links: str, daemon: dockerd.Daemon | measure.Failed) ->
         return rivals.Docker(stage, installer, find_links, daemon)
 
     for base in (stage.base, "host"):
-        run.add("%containerize in a kernel", lambda base=base: ours.Kernel(stage, base))
-        run.add("nbcontainer build", lambda base=base: ours.Command(stage, base))
+        run.add("%containerize in a kernel", functools.partial(ours.Kernel, stage, base))
+        run.add("nbcontainer build", functools.partial(ours.Command, stage, base))
     for installer in ("uv",) if run.quick else ("pip", "uv"):
-        run.add(f"docker build + push (BuildKit), {installer}", lambda installer=installer: docker(installer))
+        run.add(f"docker build + push (BuildKit), {installer}", functools.partial(docker, installer))
         run.add(f"buildah bud --layers + push, {installer}",
-                lambda installer=installer: rivals.Buildah(stage, "buildah", installer, find_links))
+                functools.partial(rivals.Buildah, stage, "buildah", installer, find_links))
     run.add("podman build --layers + push, uv", lambda: rivals.Buildah(stage, "podman", "uv", find_links))
     run.add(rivals.Crane.name, lambda: rivals.Crane(stage, prepared(run)))
 
@@ -180,7 +181,7 @@ def started(folder: Path) -> dockerd.Daemon | measure.Failed:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="bench/run.py", description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(prog="bench/run.py", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer rounds and rivals: two minutes, not ten")
     parser.add_argument("--page", type=Path, default=ROOT / "docs/benchmarks.md", help="where the page is written")
     found = parser.parse_args(arguments)

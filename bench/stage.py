@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from bench import dockerd
 from nbcontainer.builders import native
 from nbcontainer.environment import host, interpreter
-from nbcontainer.image import plan as plans
 from nbcontainer.image import push as pushes
 from nbcontainer.image import reference as references
 from nbcontainer.image.store import Store
@@ -67,8 +66,7 @@ class Stage:
 
     def close(self) -> None:
         self.registry.close()
-        dockerd.unmount(self.folder)  # containers' storages keep themselves mounted
-        shutil.rmtree(self.folder, ignore_errors=True)
+        dockerd.remove(self.folder)
 
 
 def _plan(found: Base, platform: str) -> ImagePlan:
@@ -81,8 +79,11 @@ def _plan(found: Base, platform: str) -> ImagePlan:
 def notebook(line: str) -> str:
     """A notebook of 40 cells and some 25 KB that imports the whole stack; `line` is one of its lines."""
     sources = [FIRST, f"{line}\n", *(_cell(number) for number in range(38))]
-    cells = [{"cell_type": "code", "id": f"cell{number}", "metadata": {}, "execution_count": None, "outputs": [],
-              "source": source.splitlines(keepends=True)} for number, source in enumerate(sources)]
+    cells: list[dict[str, Any]] = [
+        {"cell_type": "code", "id": f"cell{number}", "metadata": {}, "execution_count": None, "outputs": [],
+         "source": source.splitlines(keepends=True)}
+        for number, source in enumerate(sources)
+    ]
     spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     whole = {"cells": cells, "metadata": {"kernelspec": spec}, "nbformat": 4, "nbformat_minor": 5}
     return json.dumps(whole, indent=1)

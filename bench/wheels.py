@@ -1,7 +1,7 @@
 """The wheels that every tool gets: of the very versions that this interpreter has installed, fetched once.
 
-What this is: a pinned list made of the environment, and a folder of wheels under the user's cache directory, named by the
-list's hash. What it is not: an index; rivals get the folder over HTTP on loopback.
+What this is: a pinned list made of the environment, and a folder of wheels under the user's cache directory, named by
+the list's hash. What it is not: an index; rivals get the folder over HTTP on loopback.
 """
 
 from __future__ import annotations
