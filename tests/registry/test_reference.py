@@ -49,7 +49,7 @@ def test_another_tag_drops_the_digest() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", "it has no repository"),
+        ("", "can't be a repository"),
         ("ghcr.io/", "it has no repository"),
         ("ghcr.io/A/b", "no upper-case letters"),
         ("ghcr.io/a b", "can't be a repository"),
