@@ -26,7 +26,7 @@ LAYERS = (
     "python terminal live widget",
     "magics cli",
 )
-RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}
+RANK = {"runtime": 0} | {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}
 HEAVY = ("IPython", "docker", "kubernetes", "nbformat", "nbconvert", "elftools", "cloudpickle", "ipywidgets",
          "jsonschema", "requests", "urllib3", "numpy", "packaging", "yaml")
 
