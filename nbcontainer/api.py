@@ -231,8 +231,8 @@ def _delivered(
             return make.pull_reference(options.image, where), ""
         from nbcontainer.image import push as pushes
 
-        image = pushes.fetch(options.image, ca=where.ca, plain_http=where.plain_http, platform=src.interpreter.platform)
-        return runner.load(image, options.image.partition("@")[0], session.emit), ""
+        held = pushes.fetch(options.image, ca=where.ca, plain_http=where.plain_http, platform=src.interpreter.platform)
+        return runner.load(held, options.image.partition("@")[0], session.emit), ""
     if runner.needs == "registry":
         make.destination(options, where, src.identity, "sha256:" + "0" * 64)  # told before work
     made = make.build(src, options, where, session, state)
