@@ -121,14 +121,14 @@ def _class_differs(statement: ast.ClassDef, held: Any, written: dict[str, types.
 
 def _equal(held: Any, value: Any) -> bool:
     try:
-        return bool(held == value) if type(held) is type(value) else False
+        return type(held) is type(value) and bool(held == value)
     except Exception:
         return False
 
 
 def _same(one: types.CodeType, other: types.CodeType) -> bool:
     """Whether two code objects do the same; lines and file names don't count."""
-    return _print(one) == _print(other)
+    return bool(_print(one) == _print(other))
 
 
 def _print(code: types.CodeType) -> Any:

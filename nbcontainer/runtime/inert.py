@@ -152,5 +152,5 @@ def install() -> Any:
     """Make the inert object what `import nbcontainer` gives, whatever is installed."""
     sys.modules[NAME] = _thing
     if _Finder not in sys.meta_path:
-        sys.meta_path.insert(0, _Finder)  # type: ignore[arg-type]
+        sys.meta_path.insert(0, _Finder)
     return _thing

@@ -52,7 +52,7 @@ def _shell(module: ModuleType) -> Any:
     config = Config()
     config.HistoryManager.enabled = False
     config.InteractiveShell.autoindent = False
-    shell: Any = InteractiveShell.instance(user_module=module, config=config)  # type: ignore[no-untyped-call]
+    shell: Any = InteractiveShell.instance(user_module=module, config=config)
     shell.system = shell.system_raw  # a command writes to our own stdout, in order
     for name in ("exit", "quit"):  # Python's own raise SystemExit
         shell.user_ns.pop(name, None)

@@ -57,4 +57,4 @@ class Finder:
         exec(Finder.get_code(module.__name__), module.__dict__)
 
 
-sys.meta_path.append(Finder)  # type: ignore[arg-type]
+sys.meta_path.append(Finder)
