@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-import signal
 
 from nbcontainer.errors import one_line
 from nbcontainer.orchestrators.kubernetes import images, manifests
@@ -25,10 +24,10 @@ from nbcontainer.orchestrators.kubernetes.view import (
     overdue,
     ready,
     start_timeout,
-    started,
     state,
     terminated,
 )
+from nbcontainer.orchestrators.marks import duration, plural, signal_name
 
 CREATE = ("FailedCreate",)
 
@@ -135,7 +134,7 @@ def exit_text(found: Object, end: Object) -> str:
     if said.startswith("cell ") and code == 1:
         return said
     if code > 128 and not said:
-        return f"killed by {_signal(code - 128)} (exit code {code})"
+        return f"killed by {signal_name(code - 128)} (exit code {code})"
     return f"{said} (exit code {code})" if said else f"exit code {code}"
 
 
@@ -220,28 +219,6 @@ def _probed(found: Object) -> bool:
     return any("readinessProbe" in each for each in found.get("spec", {}).get("containers", []))
 
 
-# ---------------------------------------------------------------- words
 def _limit(found: Object, resource: str) -> str:
     spec: Object = next(iter(found.get("spec", {}).get("containers", [])), {})
     return str(spec.get("resources", {}).get("limits", {}).get(resource, "unknown size"))
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
-
-
-def plural(count: int, word: str) -> str:
-    return f"{count} {word}" + ("" if count == 1 else "s")
-
-
-def duration(seconds: float) -> str:
-    """600 -> '10 min', 90 -> '90 s'."""
-    if seconds >= 3600 and seconds % 3600 == 0:
-        return f"{seconds / 3600:g} h"
-    return f"{seconds / 60:g} min" if seconds >= 120 and seconds % 60 == 0 else f"{seconds:g} s"
-
-
-__all__ = ["creation", "duration", "exit_text", "late", "pod", "reason", "started"]

@@ -1,0 +1,193 @@
+"""A mirror of one list of objects: list, then watch, for as long as it takes.
+
+What this is: list + watch with bookmarks, a new list on 410, jittered backoff and read timeouts, because no Python
+client's watch survives an API server's restart or an expired version. What it is not: a model of what the objects mean.
+In the flow: client -> Reflector -> View -> RunStatus.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from nbcontainer.errors import Forbidden, TargetError
+from nbcontainer.orchestrators.kubernetes import errors
+from nbcontainer.orchestrators.kubernetes.client import PAGE, Client
+
+Object = dict[str, Any]
+
+WATCH = 240  # seconds after which the server ends a watch; bookmarks keep its version fresh meanwhile
+SILENCE = 90.0  # seconds without a byte (the server sends a bookmark each minute) after which a watch is dead
+HEALTHY = 5.0  # a watch that lasted so many seconds is followed by another at once
+SLOWEST = 30.0  # seconds between tries at the most
+
+
+class Reflector:
+    """Mirrors `resource` as selected; calls `changed` from its thread after every change.
+
+    `synced` is set after the first list. `failure` holds an error that no retry can mend (Forbidden); the thread ends
+    then. Use as a context manager.
+    """
+
+    def __init__(self, client: Client, resource: str, changed: Callable[[], None], **selectors: str) -> None:
+        self._client = client
+        self._path = client.path(resource)
+        self._changed = changed
+        self._selectors = selectors
+        self._stop = threading.Event()
+        self._response: Any = None
+        self._objects: dict[str, Object] = {}
+        self._lock = threading.Lock()
+        self._tries = 0
+        self.synced = threading.Event()
+        self.failure: TargetError | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True, name=f"watch {resource}")
+
+    def __enter__(self) -> Reflector:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        response = self._response
+        if response is not None:
+            hang_up(response)
+
+    def objects(self) -> list[Object]:
+        with self._lock:
+            return list(self._objects.values())
+
+    # ---------------------------------------------------------------- the thread
+    def _run(self) -> None:
+        version = ""
+        while not self._stop.is_set():
+            try:
+                if not version:
+                    version = self._list()
+                version = self._watch(version)
+            except TargetError as error:
+                if isinstance(error, Forbidden) and not self.synced.is_set():  # later ones are a server starting up
+                    self.failure = error
+                    self.synced.set()
+                    self._changed()
+                    return
+                if getattr(error, "code", 0) == 410:
+                    version = ""
+                self._pause(getattr(error, "wait", 0.0))
+
+    def _pause(self, at_least: float) -> None:
+        self._tries += 1
+        self._stop.wait(max(at_least, min(SLOWEST, 0.25 * 2 ** min(self._tries, 10)) * random.uniform(0.5, 1.0)))
+
+    def _list(self) -> str:
+        """Replace the mirror; gives the version that a watch goes on from."""
+        found: dict[str, Object] = {}
+        more = version = ""
+        while True:
+            query = {**self._selectors, "limit": PAGE, **({"continue": more} if more else {})}
+            answer = self._client.call("GET", self._path, query)
+            found.update((each["metadata"]["uid"], each) for each in answer.get("items") or [])
+            more, version = answer["metadata"].get("continue", ""), answer["metadata"]["resourceVersion"]
+            if not more:
+                break
+        with self._lock:
+            changed, self._objects = self._objects != found or not self.synced.is_set(), found
+        self.synced.set()
+        if changed:
+            self._changed()
+        return str(version)
+
+    def _watch(self, version: str) -> str:
+        """Follow changes until the server ends the watch; gives the newest version, "" when a new list is due."""
+        query = {**self._selectors, "watch": "1", "allowWatchBookmarks": "true", "resourceVersion": version,
+                 "timeoutSeconds": random.randint(WATCH // 2, WATCH)}
+        response = self._client.open("GET", self._path, query, read=SILENCE)
+        self._response = response
+        began = time.monotonic()
+        try:
+            if self._stop.is_set():  # __exit__ came before there was a response to hang up
+                return version
+            for line in lines(response, self._client.connection.host):
+                if self._stop.is_set():
+                    break
+                version = self._take(json.loads(line), version)
+                if not version:
+                    break
+        except ValueError:  # cut in the middle of a line
+            pass
+        except errors.Unreachable:  # the next try goes on from the same version
+            pass
+        finally:
+            self._response = None
+            hang_up(response)
+        if time.monotonic() - began > HEALTHY:
+            self._tries = 0
+        else:
+            self._pause(0.0)
+        return version
+
+    def _take(self, event: Object, version: str) -> str:
+        """Apply one event; gives the version that it leads to, "" when the mirror must be listed anew."""
+        kind, thing = event.get("type"), event.get("object") or {}
+        if kind == "ERROR":
+            return ""
+        newest = str(thing["metadata"]["resourceVersion"])
+        if kind == "BOOKMARK":
+            return newest
+        with self._lock:
+            if kind == "DELETED":
+                self._objects.pop(thing["metadata"]["uid"], None)
+            else:
+                self._objects[thing["metadata"]["uid"]] = thing
+        self._changed()
+        return newest
+
+
+def lines(response: Any, host: str, longest: int = 1 << 30) -> Iterator[bytes]:
+    """The lines of a streamed response, without their newline; the last one even if it has none.
+
+    A line over `longest` bytes comes in pieces of that size. Raises Unreachable when the connection breaks.
+    """
+    import urllib3.exceptions
+
+    rest = bytearray()
+    try:
+        for chunk in response.stream(1 << 16, decode_content=True):
+            first, *more = chunk.split(b"\n")
+            rest += first
+            for each in more:
+                yield from _pieces(rest, longest)
+                yield bytes(rest)
+                rest = bytearray(each)
+            yield from _pieces(rest, longest)
+    except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError) as error:
+        raise errors.unreachable(error, host) from None  # the latter two: closed under our feet by hang_up
+    if rest:
+        yield bytes(rest)
+
+
+def _pieces(rest: bytearray, longest: int) -> Iterator[bytes]:
+    while len(rest) > longest:
+        yield bytes(rest[:longest])
+        del rest[:longest]
+
+
+def hang_up(response: Any) -> None:
+    """Close a streamed response now, whoever is reading it."""
+    import socket
+
+    connection = getattr(response, "_connection", None) or getattr(response, "connection", None)
+    sock = getattr(connection, "sock", None)
+    if sock is not None:
+        try:
+            sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+    try:
+        response.close()
+    except (OSError, ValueError):
+        pass
