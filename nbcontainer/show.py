@@ -100,7 +100,7 @@ def run_text(status: RunStatus) -> str:
         lines.append(f"  {status.reason}")
     if status.image:
         lines.append(f"  image {status.image}")
-    for address in (status.url, status.local_url):
+    for address in dict.fromkeys((status.url, status.local_url)):
         if address:
             lines.append(f"  {address}")
     lines += ["  " + "  ".join(row) for row in aligned([pod_row(pod) for pod in status.pods])]

@@ -13,7 +13,7 @@ import time
 from typing import Any, TextIO
 
 from nbcontainer import show
-from nbcontainer.model import Event, Finished, Log, Progress, StateChanged
+from nbcontainer.model import Event, Log, Progress, StateChanged
 
 
 class Terminal:
@@ -25,6 +25,7 @@ class Terminal:
         self._lock = threading.Lock()
         self._drawn = 0
         self._last: Any = None
+        self._said = ""  # the newest state
         self._next = 0.0
 
     def show(self, event: Event) -> None:
@@ -33,10 +34,15 @@ class Terminal:
         with self._lock:
             if isinstance(event, Progress):
                 self._progress(event)
-            elif isinstance(event, (StateChanged, Finished)):
-                self._line(show.headline(event.status) + (f"  {event.status.reason}" if event.status.reason else ""))
+            elif isinstance(event, StateChanged):
+                self._state(show.headline(event.status) + (f"  {event.status.reason}" if event.status.reason else ""))
             elif isinstance(event, Log):
                 self._line(event.line)
+
+    def _state(self, text: str) -> None:
+        if text != self._said:
+            self._said = text
+            self._line(text)
 
     def clear(self) -> None:
         """Remove the redrawn line, before something else is printed."""

@@ -58,7 +58,7 @@ def _packed(missing: Sequence[LayerPlan], store: Store, emit: Emit) -> dict[str,
             emit(Progress("layers", plan.content, done, total, "B"))
         return layer
 
-    emit(Progress("layers", f"packing {len(missing)} layers", 0, total, "B"))
+    emit(Progress("layers", f"packing {len(missing)} layer{'s'[: len(missing) != 1]}", 0, total, "B"))
     if len(missing) == 1:
         return {missing[0].key: put(missing[0])}
     largest_first = sorted(missing, key=lambda plan: -plan.size)
