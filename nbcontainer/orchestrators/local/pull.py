@@ -28,7 +28,8 @@ class Pull:
         self._lock = threading.Lock()
         self._sent = 0
         self.served: list[str] = []  # digests of the layers that were asked for
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
+        self._over = False
 
     def __enter__(self) -> Pull:
         pull = self
@@ -44,6 +45,7 @@ class Pull:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._over = True  # a request that is being answered ends too
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -94,7 +96,12 @@ class Pull:
     def _count(self, size: int) -> None:
         with self._lock:
             self._sent += size
-            self._report(self._sent)
+            try:
+                self._report(self._sent)
+            except BaseException as error:  # whoever watches wants it to end
+                self.failure = error
+        if self._over or self.failure is not None:
+            raise ConnectionError("the pull was given up")
 
 
 def _head(request: BaseHTTPRequestHandler, size: int, kind: str, digest: str = "") -> None:
