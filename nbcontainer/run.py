@@ -48,8 +48,9 @@ class Run:
 
     def watch(self, stop: threading.Event | None = None) -> Iterator[RunStatus]:
         """The status now, then at every change, to the run's end or until `stop` is set."""
-        for self.last in self._runner.watch(self.name, stop or threading.Event()):
-            yield self.last
+        for status in self._runner.watch(self.name, stop or threading.Event()):
+            self.last = status
+            yield status
 
     def logs(self, *, follow: bool = False, tail: int = -1, pod: str = "") -> Iterator[Log]:
         """What its pods printed; with `follow` to the end."""
