@@ -39,7 +39,7 @@ class Installed:
         self.mapped: dict[str, str] = {name: place for each in editable for name, place in each["modules"].items()}
         self._by_name: dict[str, list[str]] = {}
         for key, each in self.by_id.items():
-            for name in each["provides"]:
+            for name in each["provides"] if each not in editable else ():  # found as someone's own code instead
                 self._by_name.setdefault(name, []).append(key)
 
     def providers(self, name: str) -> list[str]:
