@@ -18,12 +18,12 @@ from nbcontainer.errors import NbcontainerError, RunNotFound, TargetError
 from nbcontainer.model import Log
 from nbcontainer.orchestrators import LogOptions
 from nbcontainer.orchestrators.local.engine import Engine, Refused
+from nbcontainer.orchestrators.local.stream import Stream
 from nbcontainer.orchestrators.local.view import Container, View, container
 from nbcontainer.orchestrators.stamps import Stamps
 
 LOOK = 0.5  # seconds between looks for new containers and at `stop`
 PENDING = 10_000  # lines held for a slow reader
-LONGEST = 1 << 20  # bytes of a line that come as one Log
 
 Look = Callable[[], "View | None"]
 
@@ -62,7 +62,7 @@ def _once(engine: Engine, found: Container, tail: int) -> Iterator[Log]:
 
 def _lines(
     engine: Engine, found: Container, *, follow: bool, tail: int = -1, since: str = "",
-    opened: Callable[[Any], None],
+    opened: Callable[[Stream], None],
 ) -> Iterator[bytes]:
     """Whole lines with their stamps, without newlines. Nothing for a container that has gone or never started."""
     if not found.started:
@@ -70,36 +70,16 @@ def _lines(
     more = {"since": datetime.fromisoformat(since.replace("Z", "+00:00")).timestamp()} if since else {}
     try:
         with engine.asking(f"log of {found.pod}") as api:
-            stream = api.logs(found.id, stdout=True, stderr=True, stream=True, follow=follow, timestamps=True,
-                              tail=tail if tail >= 0 else "all", **more)
+            stream = Stream(api, found.id, stdout=1, stderr=1, timestamps=1, follow=int(follow),
+                            tail=tail if tail >= 0 else "all", **more)
             opened(stream)
             try:
-                yield from _whole(stream)
+                yield from stream
             finally:
                 stream.close()
     except Refused as error:
         if error.code not in (404, 409):
             raise
-
-
-def _whole(stream: Iterator[bytes]) -> Iterator[bytes]:
-    """Lines from frames: a very long line comes in pieces, each with the stamp that the first has."""
-    rest = b""
-    for frame in stream:
-        *lines, piece = frame.split(b"\n")
-        for line in lines:
-            yield rest + _behind_stamp(line, rest)
-            rest = b""
-        rest += _behind_stamp(piece, rest)
-        if len(rest) > LONGEST:
-            yield rest
-            rest = b""
-    if rest:
-        yield rest
-
-
-def _behind_stamp(piece: bytes, begun: bytes) -> bytes:
-    return piece.partition(b" ")[2] if begun and piece[4:5] == b"-" and piece[10:11] == b"T" else piece
 
 
 class Follower:
@@ -156,7 +136,7 @@ class _Reading(threading.Thread):
         super().__init__(daemon=True, name=f"log of {found.name}")
         self._engine, self._found, self._tail, self._out = engine, found, tail, out
         self._stamps, self._closed = Stamps(), threading.Event()
-        self._stream: Any = None
+        self._stream: Stream | None = None
 
     def run(self) -> None:
         while not self._closed.is_set():
@@ -182,7 +162,7 @@ class _Reading(threading.Thread):
             if self._closed.is_set():
                 return
 
-    def _opened(self, stream: Any) -> None:
+    def _opened(self, stream: Stream) -> None:
         self._stream = stream
 
     def _ended(self) -> bool:

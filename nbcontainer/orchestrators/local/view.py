@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
@@ -17,6 +17,7 @@ from nbcontainer.model import Kind
 from nbcontainer.orchestrators import Selector, marks
 from nbcontainer.orchestrators.local import containers
 from nbcontainer.orchestrators.local.engine import Engine, Refused
+from nbcontainer.orchestrators.local.stream import Stream
 
 _STATES = {"configured": "created", "initialized": "created", "stopped": "exited", "stopping": "running",
            "dead": "exited"}
@@ -162,19 +163,11 @@ def said(engine: Engine, found: Container, matches: Callable[[str], bool]) -> bo
     """Whether a line of the container's present instance matches."""
     since = {"since": found.started.timestamp()} if found.restarts and found.started else {}
     with engine.asking(f"log of {found.name}") as api:
-        stream = api.logs(found.id, stream=True, follow=False, stdout=True, stderr=False, **since)
+        stream = Stream(api, found.id, stdout=1, stderr=0, follow=0, **since)
         try:
-            return any(matches(line) for line in _lines(stream))
+            return any(matches(line.decode("utf-8", "replace").rstrip("\r")) for line in stream)
         finally:
             stream.close()
-
-
-def _lines(stream: Iterable[bytes]) -> Iterable[str]:
-    rest = b""
-    for chunk in stream:
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
-            yield line.decode("utf-8", "replace").rstrip("\r")
 
 
 def container(found: dict[str, Any]) -> Container:
