@@ -1,0 +1,3 @@
+module nbpause
+
+go 1.26
