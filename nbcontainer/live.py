@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from nbcontainer import show
-from nbcontainer.errors import NbcontainerError
+from nbcontainer.errors import one_line
 from nbcontainer.model import Event, Finished, Log, Progress, RunStatus, StateChanged
 from nbcontainer.run import Run
 
@@ -117,8 +117,8 @@ class Watch:
         try:
             for status in self.run.watch(self.stop):
                 self._tell(status)
-        except NbcontainerError as error:
-            self._tell_end(str(error))
+        except Exception as error:  # a thread never prints
+            self._tell_end(one_line(str(error)))
 
     def _tell(self, status: RunStatus) -> None:
         for listener in tuple(self.listeners):
@@ -181,7 +181,7 @@ class LiveRun(Run):
             if controls:
                 controls.show(status)
                 if status.ended:
-                    place.put({"text/plain": "", "text/html": ""})
+                    place.put({"text/plain": f"{self.name} has ended", "text/html": ""})
                     controls.close()
 
         self._hub.watch(self).listen(changed)

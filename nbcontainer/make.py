@@ -132,6 +132,8 @@ def plan(
 ) -> tuple[ImagePlan, Environment, Overlay]:
     from nbcontainer import frameworks
 
+    if options.image:
+        references.parse(options.image)  # a name that can't be is told before work
     env = environment(src, options, session, state, store)
     overlay = frameworks.detect(env.distributions)
     standing = base(src, options, env, where, session, store)

@@ -12,7 +12,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from nbcontainer import show
-from nbcontainer.errors import NbcontainerError
+from nbcontainer.errors import one_line
 from nbcontainer.model import PodStatus, Progress, RunStatus
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ class Controls:
         self._lines: dict[str, str] = {}
         self._status = run.last
         self._closed = threading.Event()
+        self._busy = False  # a person's change is under way
         self._table = widgets.HTML()
         self._said = widgets.Label()
         self._stop = widgets.Button(description="Stop", icon="stop", tooltip=f"End {run.name} and remove it")
@@ -91,7 +92,7 @@ class Controls:
     def show(self, status: RunStatus) -> None:
         """Draw `status`; the spinner follows the cluster unless a person's own change is under way."""
         self._status = status
-        if self._spinner is not None and not self._said.value:
+        if self._spinner is not None and not self._busy:
             self._spinner.unobserve(self._spun, names="value")
             self._spinner.value = status.replicas.wanted
             self._spinner.observe(self._spun, names="value")
@@ -114,8 +115,8 @@ class Controls:
             options = LogOptions(follow=True, tail=1, stop=self._closed)
             for log in self._run._runner.logs(self._run.name, options):
                 self._lines[log.pod] = log.line[:200]
-        except NbcontainerError:
-            pass  # the watch says what is wrong with the run
+        except Exception:
+            pass  # the watch says what is wrong with the run, and threads never print
 
     def _tick(self) -> None:
         while not self._closed.wait(1.0):
@@ -131,20 +132,22 @@ class Controls:
 
     def _do(self, saying: str, work: Any) -> None:
         def do() -> None:
+            said = ""
             try:
                 work()
-                self._said.value = ""
-            except NbcontainerError as error:
-                self._said.value = ""
-                self._said.value = str(error)
-                self._stop.disabled = False
+            except Exception as error:  # a thread never prints
+                said, self._stop.disabled = one_line(str(error)), False
+            self._said.value, self._busy = said, False
+            self.show(self._status)
 
-        self._said.value = saying
+        self._said.value, self._busy = saying, True
         threading.Thread(target=do, daemon=True, name=f"change {self._run.name}").start()
 
     def close(self) -> None:
         self._closed.set()
-        self.box.close()
+        for each in (self._stop, self._spinner, self._said, self._table, *self.box.children, self.box):
+            if each is not None:
+                each.close()
 
 
 def progress() -> Bar | None:
