@@ -71,8 +71,8 @@ def _modified(found: Iterable[Distribution]) -> list[str]:
         count = len(each.modified)
         if count:
             names = ", ".join(each.modified[:3]) + (", …" if count > 3 else "")
-            files = "1 file" if count == 1 else f"{count} files"
-            notes.append(f"{files} of {each.name} were modified since install: {names}")
+            files, were = ("1 file", "was") if count == 1 else (f"{count} files", "were")
+            notes.append(f"{files} of {each.name} {were} modified since install: {names}")
     return notes
 
 
