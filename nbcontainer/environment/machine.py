@@ -34,16 +34,16 @@ def taken(python: Interpreter, library_path: str) -> Taken:
     """The layers that don't depend on the notebook: libraries, tools and system files, Python."""
     own = stdlib.entries(python)
     architecture = python.platform.split("/")[1]
-    found = Found()
-    search = Search(found, stdlib.layout(python), architecture, library_path)
-    program = {stdlib.program(python): os.path.realpath(python.base_executable)}
-    search.add(program)
-    search.settle()
-    loader = elf.read(program[stdlib.program(python)]).loader
-    at = stdlib.layout(python).place(loader) if loader else ""
-    if at:
+    program = os.path.realpath(python.base_executable)
+    found, at = Found(), ""
+    loader = elf.read(program).loader
+    if loader:  # first, so that a library that names it finds it where programs do
+        at = stdlib.layout(python).place(loader)
         found.present[at] = found.taken[at] = os.path.realpath(loader)
         found.named[os.path.basename(loader)] = at
+    search = Search(found, stdlib.layout(python), architecture, library_path)
+    search.add({stdlib.program(python): program})
+    search.settle()
     search.add({each.path: str(each.source) for each in own if ".so" in each.path and isinstance(each.source, str)})
     search.add_named(_BY_NAME)
     search.add(system.tools())
