@@ -7,6 +7,7 @@ spoken to as a notebook would, the notebook's first cell has run in it, and the 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -76,7 +77,8 @@ class Kernel:
         self.name = f"%containerize --push in a kernel, {standing(base)}"
         stage.edit(self.folder)
         around = {**os.environ, "NBCONTAINER_NOTEBOOK": str(self.folder / NOTEBOOK), "MPLBACKEND": "agg"}
-        self._manager, self._client = start_new_kernel(kernel_name="python3", env=around, cwd=str(self.folder))
+        self._manager, self._client = start_new_kernel(kernel_name="python3", env=around, cwd=str(self.folder),
+                                                       stderr=subprocess.DEVNULL)
         self._say(FIRST, kept=True)
         self._say("%load_ext nbcontainer", kept=True)
         self._say(_TIMED)

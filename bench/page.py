@@ -68,7 +68,8 @@ def page(run: Run, seconds: float) -> str:
         "## What must hold\n", table(["promise", "measured (median)", ""],
                                      [[x.text, x.measured, "holds" if x.held else "**missed**"] for x in limits(run)]),
         "## One line edited, to pushed\n\nThe environment is built and pushed; one line of the notebook changes; "
-        f"the time until the new image's tag is in the registry. × is the median beside that of {ratio}.\n", table(*_edits(run)),
+        f"the time until the new image's tag is in the registry. × is the median beside that of {ratio}.\n",
+        table(*_edits(run)),
         "## Nothing changed\n", table(*_same(run)),
         "## Nothing there, to pushed\n\nThe base is local to every tool and in the registry; nothing else is. Rivals "
         "install the wheels, as their Dockerfile says; nbcontainer takes what the kernel has installed, so it never "
