@@ -28,6 +28,11 @@ class Refused(TargetError):
 
     code = 0
 
+    @property
+    def gone(self) -> bool:
+        """Whether a container is no longer there, or just being removed; podman says so by a 500 too."""
+        return self.code in (404, 409) or "no such container" in self.message
+
 
 class NoEngine(TargetError):
     """Nothing answers; `named` when a setting says where it should."""

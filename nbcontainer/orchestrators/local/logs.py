@@ -78,7 +78,7 @@ def _lines(
             finally:
                 stream.close()
     except Refused as error:
-        if error.code not in (404, 409):
+        if not error.gone:
             raise
 
 

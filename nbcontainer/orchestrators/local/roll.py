@@ -91,7 +91,7 @@ def leave(engine: Engine, each: Container) -> Container:
         with engine.asking(f"renaming {each.name}") as api:
             api.rename(each.id, each.name + containers.LEAVING)
     except Refused as error:
-        if error.code not in (404, 409):
+        if not error.gone:
             raise
     return each
 

@@ -16,6 +16,7 @@ from nbcontainer.orchestrators.local import containers
 from nbcontainer.orchestrators.local.view import Container, View
 
 Words = Callable[[Container], list[str]]  # the newest lines of a container's log, oldest first
+KILLED = 137  # the exit code after SIGKILL
 CRASHES = 2  # restarts after which a replica that isn't ready counts as failed
 
 
@@ -79,7 +80,8 @@ def _portless(view: View) -> bool:
 
 def crashing(each: Container) -> bool:
     """It has ended by itself again and again, or for good."""
-    return not each.ready and (each.restarts >= CRASHES or each.state == "exited")
+    over = each.state == "exited" and not each.exit_code  # the engine starts only what failed again
+    return not each.ready and (each.restarts >= CRASHES or over)
 
 
 def replicas(view: View) -> Replicas:
@@ -107,13 +109,13 @@ def reason(view: View, words: Words) -> str:
 
 def pod_reason(each: Container, words: Words) -> str:
     """Why this container waits or failed, "" when it runs and is ready, or ended well."""
-    if each.state == "exited":
-        return one_line(_ended(each, words), 600)
-    if each.role == "run" or each.ready:
+    if each.ready or (each.role == "run" and each.state != "exited"):
         return "" if each.state != "created" else "starting"
     if each.restarts or each.state == "restarting":
         again = marks.plural(each.restarts, "restart")
         return one_line(f"keeps ending at once ({again}): {_ended(each, words)}", 600)
+    if each.state == "exited":
+        return one_line(_ended(each, words), 600)
     return "loading: not ready yet" if each.state == "running" else "starting"
 
 
@@ -131,6 +133,8 @@ def _ended(each: Container, words: Words) -> str:
     if told:
         told = told.removeprefix("nbcontainer: ")
         return told if code in (0, 1) else f"{told} (exit code {code})"
+    if code == KILLED and each.memory:  # podman does not say what killed it
+        return f"killed (exit code {code}), most likely out of memory: its limit is {_size(each.memory)}"
     if code > 128:
         return f"killed by {marks.signal_name(code - 128)} (exit code {code})"
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")

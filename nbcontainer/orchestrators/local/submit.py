@@ -207,7 +207,7 @@ def remove(engine: Engine, identity: str) -> None:
         with engine.asking(f"removing {identity[:12]}") as api:
             api.remove_container(identity, v=True, force=True)
     except Refused as error:
-        if error.code not in (404, 409):  # 409: somebody else is removing it
+        if not error.gone:
             raise
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -19,6 +20,7 @@ from nbcontainer.orchestrators.local import containers
 from nbcontainer.orchestrators.local.engine import Engine, Refused
 from nbcontainer.orchestrators.local.stream import Stream
 
+LISTS = 40  # tries, a twentieth of a second apart
 _STATES = {"configured": "created", "initialized": "created", "stopped": "exited", "stopping": "running",
            "dead": "exited"}
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)?")
@@ -130,8 +132,7 @@ class Reader:
         wanted = {marks.MANAGED: marks.MANAGER, marks.RUN: selector.name, marks.KIND: selector.kind,
                   marks.NOTEBOOK: selector.notebook}
         labels = [f"{key}={value}" for key, value in wanted.items() if value]
-        with self.engine.asking("runs") as api:
-            listed = api.containers(all=True, filters={"label": labels})
+        listed = self._listed(labels)
         runs: dict[str, list[Container]] = {}
         for each in listed:
             found = self._inspected(each["Id"])
@@ -139,6 +140,19 @@ class Reader:
                 runs.setdefault(found.labels[marks.RUN], []).append(found)
         now = datetime.now(timezone.utc)
         return [View(name, tuple(sorted(group, key=_age)), self._target, now) for name, group in runs.items()]
+
+    def _listed(self, labels: list[str]) -> list[dict[str, Any]]:
+        """The engine's list; podman fails it when a container is removed at that moment."""
+        for _ in range(LISTS):
+            try:
+                with self.engine.asking("runs") as api:
+                    return list(api.containers(all=True, filters={"label": labels}))
+            except Refused as error:
+                failure = error
+                if not error.gone:
+                    break
+                time.sleep(0.05)
+        raise failure
 
     def _inspected(self, identity: str) -> Container | None:
         try:
@@ -148,7 +162,7 @@ class Reader:
                 return found
             return replace(found, ready=self._said_ready(found))
         except Refused as error:
-            if error.code in (404, 409):  # removed meanwhile
+            if error.gone:  # removed meanwhile
                 return None
             raise
 

@@ -122,6 +122,7 @@ func serve(stop chan os.Signal) {
 	go func() {
 		<-stop
 		server.Shutdown(context.Background())
+		time.Sleep(500 * time.Millisecond) // what was accepted at that moment is not counted by Shutdown
 		close(done)
 	}()
 	fmt.Println("nbcontainer: ready")
