@@ -57,6 +57,17 @@ def host_base(env: Environment, *, cache_dir: Path, ca_bundle: str, emit: Emit) 
 
 def glibc_needs(env: Environment, *, cache_dir: Path) -> Need:
     """The newest glibc that the captured ELF files ask for."""
+
+    def compute() -> dict[str, Any]:
+        return {**_glibc(env, cache_dir)._asdict(), "watched": ""}
+
+    identity = [sorted(each.key for each in env.distributions if each.elf),
+                [[path, host, answers._stat(host)] for path, host in _local(env).items()]]
+    head = _remembered(cache_dir, "glibc", identity, compute)
+    return Need(head["glibc"], head["file"])
+
+
+def _glibc(env: Environment, cache_dir: Path) -> Need:
     from nbcontainer.environment import elf
 
     found = Need()

@@ -17,13 +17,15 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from nbcontainer.errors import BaseError
 from nbcontainer.image import fetch as images
 from nbcontainer.image import reference as references
-from nbcontainer.image import rootfs
 from nbcontainer.model import Base, BuiltImage, Emit, Layer, Progress
+
+if TYPE_CHECKING:
+    from nbcontainer.image import rootfs
 
 RECORDED = 86400.0  # seconds that a tag keeps the digest it was resolved to
 _FORMAT = 1
@@ -59,10 +61,14 @@ def resolve(
     config = found["config"].get("config") or {}
     layers = [Layer(**{**each, "path": None, "origin": named.place}) for each in found["layers"]]
     env = dict(pair.partition("=")[::2] for pair in config.get("Env") or ())
-    facts = _of_labels(config.get("Labels") or {}, python_minor)
+    place = _place(cache_dir, "python", found["digest"], platform, python_minor)
+    facts = _of_labels(config.get("Labels") or {}, python_minor) or _read(place)
     if not facts:
+        from nbcontainer.image import rootfs
+
         held = _layer_facts(layers, named, ca, plain_http, cache_dir, emit)
         facts = _of_layers(rootfs.stacked(held), env, python_minor, str(named))
+        _write(place, facts)
     return Base(name, facts["python"], layers=tuple(layers), env=env, config=config, version=facts["version"],
                 libc=facts["libc"], platform=platform)
 
@@ -145,6 +151,8 @@ def _of_labels(labels: Mapping[str, str], minor: str) -> dict[str, str]:
 def _layer_facts(
     layers: Sequence[Layer], named: references.Reference, ca: str, plain_http: bool, cache_dir: Path, emit: Emit
 ) -> list[rootfs.Facts]:
+    from nbcontainer.image import rootfs
+
     total, done, held = sum(layer.size for layer in layers), 0, []
     open_layer = images.fetcher(ca=ca, plain_http=plain_http)
     for layer in layers:
@@ -168,6 +176,8 @@ def _layer_facts(
 
 def _of_layers(whole: rootfs.Facts, env: Mapping[str, str], minor: str, name: str) -> dict[str, str]:
     """Python and libc as the layers show them: first by PATH, then wherever. Raises BaseError without that Python."""
+    from nbcontainer.image import rootfs
+
     searched = [folder for folder in env.get("PATH", _PATH).split(":") if folder]
     there = dict.fromkeys([*whole.pythons, *whole.links])
     elsewhere = sorted((path for path in there if "/python" in path), key=lambda path: (path.count("/"), path))
