@@ -61,6 +61,8 @@ def _training(view: View) -> str:
     if failed:
         if failed.get("reason") == "DeadlineExceeded":
             return "ran longer than its deadline"
+        if failed.get("reason") == "BackoffLimitExceeded" and not view.pods:
+            return "its pod was deleted"
         return failed.get("message") or failed.get("reason") or "failed"
     if view.owner.get("spec", {}).get("suspend"):
         return "suspended: it waits for its queue to admit it"

@@ -18,7 +18,7 @@ from nbcontainer.model import Log
 from nbcontainer.orchestrators import LogOptions
 from nbcontainer.orchestrators.kubernetes import errors, manifests, view
 from nbcontainer.orchestrators.kubernetes.client import Client
-from nbcontainer.orchestrators.kubernetes.reflector import Reflector, hang_up, lines
+from nbcontainer.orchestrators.kubernetes.reflector import Reflector, close, hang_up, lines
 from nbcontainer.orchestrators.stamps import Stamps, split
 
 Object = dict[str, Any]
@@ -211,7 +211,7 @@ class _PodLog(threading.Thread):
             return False
         finally:
             self._response = None
-            hang_up(response)
+            close(response)
         return True
 
 

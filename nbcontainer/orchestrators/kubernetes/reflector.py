@@ -123,7 +123,7 @@ class Reflector:
             pass
         finally:
             self._response = None
-            hang_up(response)
+            close(response)
         if time.monotonic() - began > HEALTHY:
             self._tries = 0
         else:
@@ -165,7 +165,7 @@ def lines(response: Any, host: str, longest: int = 1 << 30) -> Iterator[bytes]:
                 rest = bytearray(each)
             yield from _pieces(rest, longest)
     except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError) as error:
-        raise errors.unreachable(error, host) from None  # the latter two: closed under our feet by hang_up
+        raise errors.unreachable(error, host) from None  # the latter two: cut off in the middle of a chunk
     if rest:
         yield bytes(rest)
 
@@ -177,17 +177,24 @@ def _pieces(rest: bytearray, longest: int) -> Iterator[bytes]:
 
 
 def hang_up(response: Any) -> None:
-    """Close a streamed response now, whoever is reading it."""
+    """End a streamed response now, from another thread: whoever reads it sees its end, and closes it."""
     import socket
 
-    connection = getattr(response, "_connection", None) or getattr(response, "connection", None)
-    sock = getattr(connection, "sock", None)
+    sock = getattr(getattr(response, "_connection", None), "sock", None)
     if sock is not None:
         try:
             sock.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
-    try:
-        response.close()
-    except (OSError, ValueError):
-        pass
+
+
+def close(response: Any) -> None:
+    """Close a streamed response and its connection, in the thread that has read it: two that close at the same time
+    leave the socket open."""
+    connection = getattr(response, "_connection", None)
+    for each in (response, connection):
+        try:
+            if each is not None:
+                each.close()
+        except (OSError, ValueError):
+            pass
