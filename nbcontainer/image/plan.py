@@ -1,10 +1,10 @@
 """The layers to be: what goes where, as data.
 
-What this is: pure; the same environment, base and notebook give the same plan, which --dry-run prints. What it is not: the
-packing (layer.py, store.py).
-In the flow: Notebook + Environment + Base -> *ImagePlan* -> Image. Bottom to top: the base's own layers, interpreter and
-libraries, the environment's skeleton, big distributions one each, the others in buckets, the runtime, local modules and
-files, pickled state, the notebook: an edited cell changes the last only.
+What this is: pure; the same environment, base and notebook give the same plan, which --dry-run prints. What it is not:
+the packing (layer.py, store.py).
+In the flow: Notebook + Environment + Base -> *ImagePlan* -> Image. Bottom to top: the base's own layers, interpreter
+and libraries, the environment's skeleton, big distributions one each, the others in buckets, the runtime, local modules
+and files, pickled state, the notebook: an edited cell changes the last only.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 
 from nbcontainer.errors import BuildError
-from nbcontainer.image import pyc
 from nbcontainer.image.layer import PACKER
 from nbcontainer.model import (
     APP,
@@ -139,6 +138,8 @@ def _group(group: Sequence[Distribution], environment: Environment) -> LayerPlan
     python = environment.interpreter
 
     def entries() -> Iterable[Entry]:
+        from nbcontainer.image import pyc
+
         for each in group:
             files = list(each.entries())
             yield from files
