@@ -1,7 +1,7 @@
 """The content-addressed store: layers by digest, found by the key of what they hold.
 
-What this is: files under the user's cache directory, safe for concurrent processes and for a kill at any moment. What it is
-not: a registry or a record of images.
+What this is: files under the user's cache directory, safe for concurrent processes and for a kill at any moment. What
+it is not: a registry or a record of images.
 In the flow: LayerPlan -> Layer; packs only what no earlier build has packed.
 """
 
@@ -135,7 +135,7 @@ class Store:
         place = self.root / "locks"
         _make(place)
         with open(place / key[:32], "w", encoding="ascii") as file:
-            with contextlib.suppress(ImportError):  # without fcntl two processes may pack the same layer; both are right
+            with contextlib.suppress(ImportError):  # without fcntl two processes may pack one layer; both are right
                 import fcntl
 
                 fcntl.flock(file, fcntl.LOCK_EX)
