@@ -1,7 +1,7 @@
 """Entries -> one deterministic tar.gz layer.
 
-What this is: a writer of POSIX tar (PAX where names need it) through gzip that gives the same bytes on any machine, at any
-time, for any user. What it is not: a reader; foreign archives are never unpacked here.
+What this is: a writer of POSIX tar (PAX where names need it) through gzip that gives the same bytes on any machine, at
+any time, for any user. What it is not: a reader; foreign archives are never unpacked here.
 In the flow: ImagePlan -> *layer* -> store -> registry.
 """
 
