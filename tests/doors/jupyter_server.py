@@ -78,9 +78,15 @@ class Server:
         client = BlockingKernelClient(connection_file=str(self.runtime / f"kernel-{session['kernel']['id']}.json"))
         client.load_connection_file()
         client.start_channels()
-        client.wait_for_ready(timeout=60)
         self.clients.append(client)
-        return client
+        deadline = time.monotonic() + 120
+        while True:
+            try:
+                client.wait_for_ready(timeout=60)
+                return client
+            except RuntimeError:  # also said of a kernel that is slow to start on a busy machine
+                if time.monotonic() > deadline:
+                    raise
 
 
 def run_cell(client: Any, code: str) -> str:

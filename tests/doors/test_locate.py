@@ -116,7 +116,7 @@ def test_the_session_of_another_server_is_found(jupyter: Server, tmp_path: Path)
     path = write(jupyter.root / "two servers.ipynb", WHERE)
     client = jupyter.kernel(jupyter.session(path.name))
     with server(tmp_path / "root", jupyter.runtime):
-        run_cell(client, "import os; os.environ.pop('JPY_PARENT_PID', None); os.getppid = lambda: 1")
+        run_cell(client, "import os; os.environ.pop('JPY_PARENT_PID', None); os.getppid = lambda: 2")
         assert run_cell(client, WHERE) == f"at {path}\n"
         assert run_cell(client, WHERE) == f"at {path}\n"
 
