@@ -193,9 +193,9 @@ def test_logs_of_all_replicas(local: Local, make: Make) -> None:
     now = ready(local, made.name, 2)
     for _ in range(20):
         ask(now.url)
+    until(lambda: sum(log.line == "GET /" for log in local.logs(made.name, LogOptions())) == 20)  # written a bit later
     found = list(local.logs(made.name, LogOptions()))
     assert {log.pod for log in found} == {pod.name for pod in now.pods}
-    assert sum(log.line == "GET /" for log in found) == 20
     assert [log.time for log in found] == sorted(log.time for log in found)
     one = now.pods[0].name
     assert {log.pod for log in local.logs(made.name, LogOptions(pod=one))} == {one}
