@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
+
 from nbcontainer.errors import NameTaken, TargetError, Unsupported, UsageError
 from nbcontainer.model import Identity, RunStatus, Target, Workload, silent
-
 from nbcontainer.orchestrators import LogOptions
 from nbcontainer.orchestrators.local import Local, roll
 
