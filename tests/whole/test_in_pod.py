@@ -9,7 +9,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -72,6 +71,7 @@ def pod(name: str, image: str, cluster: Cluster) -> dict[str, Any]:
         "command": ["jupyter", "lab"],
         "args": ["--ip=0.0.0.0", "--no-browser", f"--IdentityProvider.token={TOKEN}", "--ServerApp.root_dir=/work"],
         "ports": [{"containerPort": 8888}],
+        "readinessProbe": {"tcpSocket": {"port": 8888}, "periodSeconds": 1},
         "env": [
             {"name": "NBCONTAINER_REGISTRY", "value": f"{cluster.registry}/from-pod"},
             {"name": "NBCONTAINER_PLAIN_HTTP", "value": "1"},
@@ -102,14 +102,13 @@ def jupyter(image: str, cluster: Cluster, tmp_path_factory: pytest.TempPathFacto
                    capture_output=True)
     forward = None
     try:
-        subprocess.run([*kubectl, "wait", f"pod/{name}", "--for=condition=Ready", "--timeout=120s"], check=True,
+        subprocess.run([*kubectl, "wait", f"pod/{name}", "--for=condition=Ready", "--timeout=180s"], check=True,
                        capture_output=True)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         forward = subprocess.Popen([*kubectl, "port-forward", f"pod/{name}", f"{port}:8888"],
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(1)
         server = Jupyter(f"http://127.0.0.1:{port}", TOKEN)
         server.ready(60)
         yield server
