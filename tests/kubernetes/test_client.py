@@ -74,7 +74,9 @@ def test_what_passes_is_tried_again(serve: Serve, waits: list[float], trouble: i
         (422, "name is invalid", errors.Refused, "the cluster refuses: name is invalid"),
     ],
 )
-def test_a_refusal_is_one_line_and_final(serve: Serve, code: int, message: str, kind: type[TargetError], words: str) -> None:
+def test_a_refusal_is_one_line_and_final(
+    serve: Serve, code: int, message: str, kind: type[TargetError], words: str
+) -> None:
     calls: list[int] = []
 
     def answer(x: Exchange) -> None:

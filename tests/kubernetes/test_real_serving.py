@@ -140,6 +140,7 @@ def test_a_forwarded_port_follows_the_pods(runs: Runs) -> None:
         forward.close()
     with pytest.raises(requests.ConnectionError):
         requests.get(forward.url, timeout=5)
+    until(lambda: not [each for each in threading.enumerate() if each.name.startswith("forward")], 10)
 
 
 def test_a_service_that_keeps_crashing_and_one_that_is_not_ready(runs: Runs) -> None:

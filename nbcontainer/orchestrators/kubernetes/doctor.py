@@ -112,6 +112,8 @@ def _gone(view: View, found: Object) -> str:
     word, message = status.get("reason", ""), status.get("message", "")
     if word == "Evicted":
         return f"evicted: {message}"
+    if view.training and leaving(found) and state(found, "terminated").get("exitCode") in (None, 137, 143):
+        return "its pod was deleted"
     target = condition(found, "DisruptionTarget")
     if target:
         return f"interrupted by the cluster ({target.get('reason')}): {target.get('message')}"

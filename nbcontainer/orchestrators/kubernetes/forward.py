@@ -25,6 +25,8 @@ from nbcontainer.orchestrators.kubernetes import errors
 from nbcontainer.orchestrators.kubernetes.client import Client
 
 PATIENCE = 10.0  # seconds in which a connection waits for a ready pod
+LINGER = 60.0  # seconds
+WAKE = 0.5  # seconds between looks at whether it was closed
 CHUNK = 1 << 15
 DATA, ERROR = 0, 1  # channels of the first port
 
@@ -71,7 +73,7 @@ class PortForward:
             try:
                 tunnel = self._connect()
                 try:
-                    copy(local, tunnel)
+                    copy(local, tunnel, self._closed)
                 finally:
                     hang_up(tunnel)
             except NbcontainerError as error:
@@ -108,19 +110,29 @@ def tunnel(client: Client, pod: str, port: int) -> Any:
     path = client.path("pods", pod, "portforward") + "?" + urlencode({"ports": port})
     url = ws_client.get_websocket_url(connection.host + path)
     headers = {**connection.authorization(), "sec-websocket-protocol": "v4.channel.k8s.io"}
+    found: Any = None
     try:
         found = ws_client.create_websocket(connection.configuration, url, headers)
         found.settimeout(PATIENCE)
-        for channel in (DATA, ERROR):
-            first = found.recv_data_frame(True)[1].data
-            if len(first) != 3 or first[0] != channel:
-                raise errors.Unreachable(f"pod {pod} can't be reached on port {port}: {_text(first)}")
+        _announced(found, pod, port)
         found.settimeout(None)
         return found
-    except WebSocketException as error:
-        raise _refused(error, path, client.namespace) from None
-    except OSError as error:
-        raise errors.unreachable(error, connection.host) from None
+    except BaseException as error:
+        if found is not None:
+            hang_up(found)
+        if isinstance(error, WebSocketException):
+            raise _refused(error, path, client.namespace) from None
+        if isinstance(error, OSError):
+            raise errors.unreachable(error, connection.host) from None
+        raise
+
+
+def _announced(found: Any, pod: str, port: int) -> None:
+    """Read the frames that announce both channels."""
+    for channel in (DATA, ERROR):
+        first = found.recv_data_frame(True)[1].data
+        if len(first) != 3 or first[0] != channel:
+            raise errors.Unreachable(f"pod {pod} can't be reached on port {port}: {_text(first)}")
 
 
 def _refused(error: Exception, path: str, namespace: str) -> TargetError:
@@ -131,27 +143,39 @@ def _refused(error: Exception, path: str, namespace: str) -> TargetError:
     return errors.from_answer("GET", path, code, body if isinstance(body, bytes) else body.encode(), 0.0, namespace)
 
 
-def copy(local: socket.socket, remote: Any) -> None:
-    """Copy both ways until either side has ended. Raises OSError when one broke off."""
+def copy(local: socket.socket, remote: Any, closed: threading.Event) -> None:
+    """Copy both ways until either side has ended or `closed` is set. Raises OSError when one broke off.
+
+    The tunnel can't say that `local` has finished sending, and a client that has gone looks the same: what the pod
+    still answers is passed on until it has been silent for LINGER seconds.
+    """
     from websocket import WebSocketException
 
+    until = float("inf")
     with selectors.DefaultSelector() as ready:
         ready.register(local, selectors.EVENT_READ)
         ready.register(remote.sock, selectors.EVENT_READ)
-        while True:
-            for key, _ in ready.select():
-                if key.fileobj is local:
-                    data = local.recv(CHUNK)
-                    if data:
-                        remote.send_binary(bytes([DATA]) + data)
-                    else:  # it has said all it wants to: what the pod still answers may come
-                        ready.unregister(local)
-                    continue
+        while not closed.is_set() and time.monotonic() < until:
+            for key, _ in ready.select(WAKE):
                 try:
-                    if not _receive(local, remote):
-                        return
+                    if key.fileobj is not local:
+                        if not _receive(local, remote):
+                            return
+                    elif not _send(local, remote):
+                        ready.unregister(local)
+                        until = 0.0
                 except WebSocketException as error:
                     raise ConnectionError(str(error)) from None
+                if until < float("inf"):
+                    until = time.monotonic() + LINGER
+
+
+def _send(local: socket.socket, remote: Any) -> bool:
+    """Pass on what has arrived; False at the end."""
+    data = local.recv(CHUNK)
+    if data:
+        remote.send_binary(bytes([DATA]) + data)
+    return bool(data)
 
 
 def _receive(local: socket.socket, remote: Any) -> bool:
@@ -171,10 +195,12 @@ def _receive(local: socket.socket, remote: Any) -> bool:
 
 
 def hang_up(remote: Any) -> None:
-    try:
-        remote.close(timeout=1)
-    except Exception:  # the far end may have closed first, in any state
-        pass
+    """Say goodbye; close the socket in any case, which close() leaves open after the far end's goodbye."""
+    for step in (lambda: remote.close(timeout=1), remote.shutdown):
+        try:
+            step()
+        except Exception:  # the far end may have closed first, in any state
+            pass
 
 
 def _apologize(local: socket.socket, error: NbcontainerError) -> None:
