@@ -22,6 +22,8 @@ Reasons = dict[str, list[str]]  # a distribution's id -> why it is needed
 _CALLED = {"cv2": "opencv-python-headless", "sklearn": "scikit-learn", "PIL": "pillow", "yaml": "PyYAML",
            "bs4": "beautifulsoup4", "skimage": "scikit-image", "dateutil": "python-dateutil", "dotenv": "python-dotenv"}
 
+_BEHIND = {"distutils": "setuptools", "pkg_resources": "setuptools"}  # import hooks that no RECORD shows
+
 __all__ = ["Installed", "Reasons", "closed", "missing", "normal", "requirement"]
 
 
@@ -47,6 +49,8 @@ class Installed:
         for prefix in reversed(_prefixes(name)):
             if prefix in self._by_name:
                 return list(self._by_name[prefix])
+        if name in _BEHIND:
+            return [_BEHIND[name]] if _BEHIND[name] in self.by_id else []
         below = [keys for other, keys in self._by_name.items() if other.startswith(f"{name}.")]
         return list(dict.fromkeys(key for keys in below for key in keys))
 

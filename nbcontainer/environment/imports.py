@@ -12,11 +12,13 @@ from collections.abc import Iterator, Sequence
 from nbcontainer.environment import cells
 
 Import = tuple[str, int, bool, int]  # (dotted name, line, guarded, level of a relative import)
-Named = tuple[str, int, str]  # (path as written, line, "open" | "run" | "shell")
+Named = tuple[str, int, str]  # (path as written, line, "open" | "written" | "listed" | "run" | "shell")
 Found = tuple[tuple[Import, ...], tuple[Named, ...], tuple[str, ...]]  # the last: "<" or ">" and a folder for sys.path
 
 _GUARDS = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
 _OF_IPYTHON = {"autoreload", "storemagic"}
+_MAKES = ("to_", "save", "write", "dump")  # calls whose file is an output
+_LISTS = {"listdir", "scandir", "glob", "iglob", "rglob", "iterdir", "walk"}
 _WRITES = ("to_", "save", "write", "dump", "print", "log", "mkdir", "makedirs", "remove", "unlink", "rename", "exists",
            "is_", "isfile", "isdir", "glob", "set_", "add_", "startswith", "endswith", "split", "replace", "join")
 _NAMES = {"filename", "file", "path", "filepath", "filepath_or_buffer", "fname", "io", "fp", "data", "source"}
@@ -27,8 +29,9 @@ def of_cell(source: str) -> tuple[Found, tuple[str, ...]]:
     found = cells.plain(source)
     imports, named, paths = of_code(found.text)
     extensions = [(name, line, False, 0) for name, line in found.loaded if name not in _OF_IPYTHON]
-    files = [*named, *((name, line, "run") for name, line in found.run),
-             *((name, line, "shell") for name, line in found.shell)]
+    written = [(name, 1, "written") for name in found.written]
+    run = [(name, line, "run") for name, line in found.run]
+    files = [*written, *named, *run, *((name, line, "shell") for name, line in found.shell)]
     if found.guess:
         imports = tuple((name, line, True, level) for name, line, _, level in imports)
     return ((*imports, *extensions), tuple(files), paths), tuple(found.written)
@@ -106,9 +109,22 @@ class _Seen(ast.NodeVisitor):
         elif name in ("insert", "append") and _dotted(node.func) in ("sys.path.insert", "sys.path.append"):
             text = self._text(node.args[-1]) if node.args else None
             self.paths += [("<" if name == "insert" else ">") + text] if text else []
-        elif not name.startswith(_WRITES) and not self._writes(node, name):
-            self.named += [(text, node.lineno, "open") for text in texts if _like_path(text)]
+        else:
+            self._names(node, name, texts)
         self.generic_visit(node)
+
+    def _names(self, node: ast.Call, name: str, texts: list[str]) -> None:
+        """What a call does with the paths among its arguments."""
+        how = "open"
+        if name in _LISTS:
+            how = "listed"
+            owner = self._text(node.func.value) if isinstance(node.func, ast.Attribute) else None
+            texts = [owner] if owner else texts
+        elif name.startswith(_MAKES) or self._writes(node, name):
+            how = "written"
+        elif name.startswith(_WRITES):
+            return
+        self.named += [(text, node.lineno, how) for text in texts if _like_path(text)]
 
     def _arguments(self, node: ast.Call) -> Iterator[str]:
         given = [*node.args[:1], *(each.value for each in node.keywords if each.arg in _NAMES)]

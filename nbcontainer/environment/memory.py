@@ -18,7 +18,7 @@ from nbcontainer.environment import answers
 if TYPE_CHECKING:
     from nbcontainer.environment.imports import Found
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 class Memory:

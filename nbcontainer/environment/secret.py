@@ -21,11 +21,14 @@ _CONTENT = re.compile(
 _HEAD = 1 << 16
 
 
-def looks_secret(path: str) -> bool:
-    """Whether a file's name or its first bytes are those of credentials."""
-    parts = os.path.normpath(path).split(os.sep)
-    if _NAMES.fullmatch(parts[-1]) or _FOLDERS.intersection(parts[:-1]):
-        return True
+def is_secret(path: str) -> bool:
+    """Whether a file's name, or a folder that it lies in, is one of credentials."""
+    *folders, name = os.path.normpath(path).split(os.sep)
+    return bool(_NAMES.fullmatch(name) or _FOLDERS.intersection(folders))
+
+
+def holds_key(path: str) -> bool:
+    """Whether the file's first bytes are those of a key or a token."""
     try:
         with open(path, "rb") as file:
             return bool(_CONTENT.search(file.read(_HEAD)))

@@ -196,10 +196,12 @@ def test_local_modules_are_followed_at_any_depth_and_files_are_taken(
     (folder / "id_rsa").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\n")
     cell = "from pkg.a import f\nopen('rows.csv'); open('big.bin', 'rb'); open('id_rsa'); open('out.csv', 'w')"
     found = captured(notebook(folder, cell), python, cache, max_file=2000)
-    assert [each.path for each in found.files] == ["pkg/__init__.py", "pkg/a.py", "pkg/b.py", "rows.csv"]
+    assert [each.path for each in found.files] == [
+        "pkg/__init__.py", "pkg/a.py", "pkg/b.py", "pkg/unused.py", "rows.csv",  # a package is taken whole
+    ]
     assert why(found)["deep"] == ("pkg/b.py imports deep",)
     assert any("big.bin" in note and "larger than max_file" in note for note in found.notes)
-    assert any("id_rsa" in note and "credentials" in note for note in found.notes)
+    assert any("id_rsa" in note and "credential" in note for note in found.notes)
 
 
 @pytest.mark.parametrize("version", ["3.8", "3.13"])
@@ -225,3 +227,21 @@ def test_the_answer_is_asked_for_once(cache: Path, tmp_path: Path, monkeypatch: 
     captured(book, python, cache)
     monkeypatch.setattr(answers, "_started", lambda *_: pytest.fail("asked again"))
     captured(book, python, cache)
+
+
+def test_a_package_brings_its_data_and_what_a_cell_writes_stays_out(python: Path, cache: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "n"
+    (folder / "pkg/tables").mkdir(parents=True)
+    (folder / "pkg/__init__.py").write_text("")
+    (folder / "pkg/tables/a.csv").write_text("1\n")
+    (folder / "pkg/.env").write_text("TOKEN=1\n")
+    (folder / "pkg/away").symlink_to(tmp_path.parent)
+    (folder / "made.csv").write_text("of an earlier run\n")
+    (folder / "data").mkdir()
+    (folder / "data/x.csv").write_text("1\n")
+    cell = "import pkg, os\nopen('made.csv', 'w').write('1')\nopen('made.csv').read()\nos.listdir('data')"
+    found = captured(notebook(folder, cell), python, cache)
+    assert [each.path for each in found.files] == ["pkg/__init__.py", "pkg/tables/a.csv"]
+    assert any("pkg/.env looks like a credential" in note for note in found.notes)
+    assert any("leads out of the project" in note for note in found.notes)
+    assert any("cell 1 lists data (1 files)" in note for note in found.notes)

@@ -102,11 +102,11 @@ def test_conda_tells_its_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [".env", ".netrc", "id_rsa", "x.key", "credentials.json", "service-account-1.json"])
 def test_names_of_credentials(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("")
-    assert secret.looks_secret(str(tmp_path / name))
+    assert secret.is_secret(str(tmp_path / name))
 
 
 def test_contents_of_credentials(tmp_path: Path) -> None:
     for text, expected in (("-----BEGIN RSA PRIVATE KEY-----\n", True), ('{"private_key": "x"}', True),
                            ("-----BEGIN CERTIFICATE-----\n", False), ("a,b\n1,2\n", False)):
         (tmp_path / "data.txt").write_text(text)
-        assert secret.looks_secret(str(tmp_path / "data.txt")) is expected
+        assert secret.holds_key(str(tmp_path / "data.txt")) is expected
