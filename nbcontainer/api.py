@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nbcontainer import config, names
+from nbcontainer import config, names, show
 from nbcontainer.errors import NbcontainerError, NotebookError, RunNotFound, Unsupported, UsageError
 from nbcontainer.model import Identity, Image, Kind, Progress, Resources, RunStatus, State, Target, Workload
 from nbcontainer.options import (
@@ -239,6 +239,7 @@ def _delivered(
     image = make.deliver(made, options, where, runner, src.identity, session)
     for note in image.warnings:
         session.emit(Progress("note", note))
+    session.emit(Progress("image", show.image_line(image)))
     reference = image.reference
     if runner.needs == "registry":
         reference = make.pull_reference(reference, where)

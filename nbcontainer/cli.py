@@ -105,6 +105,10 @@ def _build(result: Any, options: Any, as_json: bool, session: Session, terminal:
 
 
 def _submitted(run: Run, options: Any, as_json: bool, session: Session, terminal: Any) -> int:
+    from nbcontainer.model import Progress
+
+    if options.follow or options.wait:
+        session.emit(Progress("run", f"attached to {run.name}; Ctrl-C detaches, the run goes on"))
     if options.follow:
         status = run.follow(_follower(as_json, terminal))
         if not as_json:

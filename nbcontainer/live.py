@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nbcontainer.orchestrators import Orchestrator
 
 Bundle = dict[str, Any]
+_ATTACHED = {"text/plain": "\n  attached; interrupt to detach", "text/html": "<p>attached; interrupt to detach</p>"}
 
 
 class Display:
@@ -53,6 +54,7 @@ class Steps:
     def __init__(self) -> None:
         self.display = Display()
         self.took = ""
+        self.made = ""  # the image, when the verb goes on with it
         self.notes: list[str] = []
         self._bar: Any = None
         self._began = time.monotonic()
@@ -65,6 +67,8 @@ class Steps:
                 self.notes.append(event.message)
             elif event.stage == "notebook" and not self.took:
                 self.took = event.message
+            elif event.stage == "image":
+                self.made = event.message
             if event.stage != "note" and time.monotonic() - self._began >= self._next:
                 self._step(event)
 
@@ -85,9 +89,9 @@ class Steps:
                 self.display.put(text)
 
     def end(self) -> None:
-        """Replace the bar by what stays: the notebook that was taken, and notes."""
+        """Replace the bar by what stays: the notebook that was taken, the image, and notes."""
         with self._lock:
-            lines = [*([self.took] if self.took else []), *(f"note: {note}" for note in self.notes)]
+            lines = [*filter(None, (self.took, self.made)), *(f"note: {note}" for note in self.notes)]
             if self.display.shown or lines:
                 from html import escape
 
@@ -162,9 +166,10 @@ class LiveRun(Run):
     def __init__(self, runner: Orchestrator, last: RunStatus, image: str, hub: Hub) -> None:
         super().__init__(runner, last, image)
         self._hub = hub
+        self.display: Display | None = None  # one that shows this run already
 
     def _ipython_display_(self) -> None:
-        text = Display()
+        text, self.display = self.display or Display(), None
         text.put(run_bundle(self.last))
         if self.last.ended:
             return
@@ -196,7 +201,9 @@ class Follower:
     def show(self, event: Event) -> None:
         if isinstance(event, Log):
             print(event.line, flush=True)
-        elif isinstance(event, (StateChanged, Finished)):
+        elif isinstance(event, StateChanged):
+            self.display.put({key: f"{text}{_ATTACHED[key]}" for key, text in run_bundle(event.status).items()})
+        elif isinstance(event, Finished):
             self.display.put(run_bundle(event.status))
 
 

@@ -125,15 +125,17 @@ class Magics:
 
     def _attached(self, run: Any, options: Any) -> None:
         """Follow or wait in this cell; an interrupt detaches and leaves the run going."""
-        from nbcontainer.live import Follower
+        from nbcontainer.live import Follower, run_bundle
 
         follower = Follower()
+        run.display = follower.display
         try:
             if getattr(options, "follow", False):
                 run.follow(follower.show)
             else:
                 run.wait(follower.show, timeout=getattr(options, "timeout", None) if run.kind == "inference" else None)
         except Interrupted as detached:
+            follower.display.put(run_bundle(run.last))
             print(f"{detached.message}; {detached.hint}")
 
     def _live(self, run: Any) -> Any:

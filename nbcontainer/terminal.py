@@ -52,8 +52,8 @@ class Terminal:
             self._drawn = 0
 
     def _progress(self, event: Progress) -> None:
-        if event.stage == "note":
-            self._line(f"note: {event.message}")
+        if event.stage in ("note", "image"):
+            self._line(f"{event.stage}: {event.message}")
         elif self.live:
             ended = event.total and event.done >= event.total
             if time.monotonic() < self._next and not ended and self._last == event.stage:
