@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 from bench import dockerd, measure, ours, page, rivals, wheels  # noqa: E402
 from bench.stage import Stage  # noqa: E402
+from tests.cluster import build  # noqa: E402
 
 
 @dataclass
@@ -187,6 +188,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="fewer rounds and rivals: two minutes, not ten")
     parser.add_argument("--page", type=Path, default=ROOT / "docs/benchmarks.md", help="where the page is written")
     found = parser.parse_args(arguments)
+    if build.built() is None:
+        say("the registry isn't built: python -m tests.cluster build")
+        return 2
     began = time.monotonic()
     compileall.compile_dir(ROOT / "nbcontainer", quiet=1)  # as an installation does
     say("fetching the wheels (once)")
