@@ -113,7 +113,7 @@ def test_the_pod_ran_the_image_that_was_built(executed: Any) -> None:
 
 
 def test_five_replicas_are_ready_and_answer(executed: Any) -> None:
-    assert "5/5 ready" in text(cell(executed, "%scale"))
+    assert re.search(r"service-\S+ +inference +Running +5/5 ", text(cell(executed, "%runs")))
     pods = ast.literal_eval(text(cell(executed, "from nbcontainer import status")))
     assert [ready for ready, _ in pods] == [True] * 5
     assert len({image for _, image in pods}) == 1
