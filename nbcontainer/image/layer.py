@@ -51,7 +51,9 @@ class _Sink:
         if data:
             self.gz.update(data)
             self.size += len(data)
-            self.out.write(data)
+            left = memoryview(data)
+            while left:  # a disk that fills up takes a part, and refuses the next
+                left = left[self.out.write(left) :]
 
     def end(self) -> Packed:
         self.write(b"\0" * (2 * _BLOCK))
@@ -72,7 +74,8 @@ def pack(entries: Iterable[Entry], out: BinaryIO) -> Packed:
             if buffer:
                 sink.write(bytes(buffer))
                 buffer.clear()
-            _copy(entry, sink)
+            for piece in _pieces(entry):
+                sink.write(piece)
             continue
         buffer += _small(entry)
         if len(buffer) >= _CHUNK:
@@ -148,7 +151,8 @@ def _small(entry: Entry) -> bytes:
     return _header(entry, len(entry.source), b"0") + entry.source + b"\0" * (-len(entry.source) % _BLOCK)
 
 
-def _copy(entry: Entry, sink: _Sink) -> None:
+def _pieces(entry: Entry) -> Iterator[bytes]:
+    """A member read from disk, in pieces. What the taker's own disk refuses isn't told as the file's fault."""
     assert isinstance(entry.source, str)
     try:
         with open(entry.source, "rb", buffering=0) as file:
@@ -162,9 +166,9 @@ def _copy(entry: Entry, sink: _Sink) -> None:
                 if not part:
                     raise BuildError(f"{entry.source} became shorter while it was read", "build again")
                 left -= len(part)
-                sink.write(data + part if data else part)
+                yield data + part if data else part
                 data = b""
-            sink.write(data + b"\0" * (-facts.st_size % _BLOCK))
+            yield data + b"\0" * (-facts.st_size % _BLOCK)
     except OSError as error:
         raise BuildError(f"{entry.source} can't be read: {error.strerror}") from error
 
