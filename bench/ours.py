@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +43,9 @@ class Command:
         self.name = f"nbcontainer build --push, {standing(base)}"
         stage.edit(self.folder)
 
-    def _run(self, place: str, base: str, cache: str) -> Ran:
+    def _run(self, place: str, base: str, cache: str, how: Callable[..., Ran] = measure.run) -> Ran:
         command = [str(COMMAND), "build", NOTEBOOK, "--push", "--image", place, "--base", base, "--quiet"]
-        return measure.run(command, cwd=self.folder, env={"NBCONTAINER_CACHE": cache})
+        return how(command, cwd=self.folder, env={"NBCONTAINER_CACHE": cache})
 
     def cold(self, stage: Stage) -> tuple[Ran, measure.Wire]:
         """An empty cache, and a registry that holds the base alone (this build's layers are the same every time)."""
@@ -53,7 +54,8 @@ class Command:
             counter = measure.Counter(registry)
             counter.start()
             with tempfile.TemporaryDirectory(dir=stage.folder) as cache:
-                ran = self._run(f"{registry.host}/bench/cold:latest", "host" if self.base == "host" else base, cache)
+                base = "host" if self.base == "host" else base
+                ran = self._run(f"{registry.host}/bench/cold:latest", base, cache, measure.weighed)
             return ran, counter.stop()
         finally:
             registry.close()

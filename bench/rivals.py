@@ -71,8 +71,9 @@ class Rival:
         return self._run(place, cached=True).seconds
 
     def _run(self, place: str, *, cached: bool) -> Ran:
-        done = [measure.run(each, env=self.env, cwd=self.folder) for each in self.commands(place, cached=cached)]
-        return Ran(sum(each.seconds for each in done), max(each.peak for each in done), done[-1].output)
+        how = measure.run if cached else measure.weighed
+        done = [how(each, env=self.env, cwd=self.folder) for each in self.commands(place, cached=cached)]
+        return Ran(sum(each.seconds for each in done), done[-1].output, max(each.peak for each in done))
 
     def close(self) -> None:
         pass
@@ -93,7 +94,7 @@ class Docker(Rival):
 
     def _run(self, place: str, *, cached: bool) -> Ran:
         ran = super()._run(place, cached=cached)
-        return Ran(ran.seconds, self._daemon.peak(), ran.output)  # the work is the daemon's, not the client's
+        return Ran(ran.seconds, ran.output, self._daemon.peak())  # the work is the daemon's, not the client's
 
 
 class Buildah(Rival):

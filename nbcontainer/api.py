@@ -76,13 +76,14 @@ def train(options: TrainOptions, session: Session) -> Run:
     runner = orchestrator(where)
     _check_parameters(dict(options.parameters), src)
     name = names.run_name(src.identity, "training", options.name)
-    reference, framework = _delivered(src, options, where, runner, session, None)
     workload = replace(
-        _workload("training", name, reference, framework, options, src, where),
+        _workload("training", name, options, src, where),
         parameters=dict(options.parameters),
         keep_outputs=options.keep_outputs,
     )
-    return _submit(workload, runner, session)
+    runner.check(workload)
+    reference, framework = _delivered(src, options, where, runner, session, None)
+    return _submit(replace(workload, image=reference, framework=framework), runner, session)
 
 
 def serve(options: ServeOptions, session: Session) -> Run:
@@ -95,13 +96,12 @@ def serve(options: ServeOptions, session: Session) -> Run:
     where = make.target(options, src.settings)
     runner = orchestrator(where)
     name = names.run_name(src.identity, "inference", options.name)
+    workload = _workload("inference", name, options, src, where)
+    runner.check(workload)
     state = None if "@" in options.image else _state(options, src, session)
     reference, framework = _delivered(src, options, where, runner, session, state)
-    workload = replace(
-        _workload("inference", name, reference, framework, options, src, where),
-        replicas=_replicas(options.replicas, name, runner),
-    )
-    return _submit(workload, runner, session)
+    replicas = _replicas(options.replicas, name, runner)
+    return _submit(replace(workload, image=reference, framework=framework, replicas=replicas), runner, session)
 
 
 def manifest(options: ManifestOptions, session: Session) -> list[dict[str, Any]]:
@@ -125,7 +125,9 @@ def manifest(options: ManifestOptions, session: Session) -> list[dict[str, Any]]
         reference = make.pull_reference(str(references.parse(str(to)).at(made.built.digest)), where)
         framework = made.overlay.framework
     workload = replace(
-        _workload(kind, name, reference, framework, options, src, where),
+        _workload(kind, name, options, src, where),
+        image=reference,
+        framework=framework,
         parameters=dict(options.parameters) if kind == "training" else {},
         keep_outputs=options.keep_outputs,
         replicas=max(options.replicas, 0) if options.replicas >= 0 else 1,
@@ -247,14 +249,14 @@ def _delivered(
 
 
 def _workload(
-    kind: Kind, name: str, reference: str, framework: str, options: TrainOptions | ServeOptions, src: Source,
-    where: Target,
+    kind: Kind, name: str, options: TrainOptions | ServeOptions, src: Source, where: Target
 ) -> Workload:
+    """What is to run, but for its image."""
     return Workload(
         kind=kind,
         name=name,
         identity=src.identity,
-        image=reference,
+        image="",
         args=("train",) if kind == "training" else ("serve",),
         resources=Resources(
             options.cpu or src.settings["cpu"], options.memory or src.settings["memory"], options.gpu
@@ -262,7 +264,6 @@ def _workload(
         env=dict(options.env),
         secrets=options.secret,
         pull_secrets=where.pull_secrets,
-        framework=framework,
         start_timeout=options.start_timeout or src.settings["start_timeout"],
     )
 

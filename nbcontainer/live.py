@@ -44,8 +44,9 @@ class Display:
             self.shown, self._last = True, bundle
 
 
-def run_bundle(status: RunStatus) -> Bundle:
-    return {"text/plain": show.run_text(status), "text/html": show.run_html(status)}
+def run_bundle(status: RunStatus, *, with_pods: bool = True) -> Bundle:
+    """Both forms; the HTML without its pods where controls show them."""
+    return {"text/plain": show.run_text(status), "text/html": show.run_html(status, with_pods=with_pods)}
 
 
 class Steps:
@@ -170,24 +171,27 @@ class LiveRun(Run):
 
     def _ipython_display_(self) -> None:
         text, self.display = self.display or Display(), None
-        text.put(run_bundle(self.last))
         if self.last.ended:
+            text.put(run_bundle(self.last))
             return
         from nbcontainer import widget
 
         controls = widget.controls(self)
+        text.put(run_bundle(self.last, with_pods=controls is None))
         place = Display()
         if controls:
             place.put({**controls.bundle, "text/plain": f"controls of {self.name}"})
 
         def changed(status: RunStatus) -> None:
+            nonlocal controls
             self.last = status
-            text.put(run_bundle(status))
+            text.put(run_bundle(status, with_pods=controls is None or status.ended))
             if controls:
                 controls.show(status)
                 if status.ended:
                     place.put({"text/plain": f"{self.name} has ended", "text/html": ""})
                     controls.close()
+                    controls = None
 
         self._hub.watch(self).listen(changed)
 

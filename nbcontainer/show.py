@@ -110,27 +110,29 @@ def run_text(status: RunStatus) -> str:
     for address in dict.fromkeys((status.url, status.local_url)):
         if address:
             lines.append(f"  {address}")
-    lines += ["  " + "  ".join(row) for row in aligned([pod_row(pod) for pod in status.pods])]
+    rows = [[*row[:3], f"{row[3]} restarts", *row[4:]] for row in map(pod_row, status.pods)]
+    lines += ["  " + "  ".join(row).rstrip() for row in aligned(rows)]
     lines.append(f"  on {status.target}" + (f"/{status.namespace}" if status.namespace else "")
                  + f"; again: {reattach(status)}")
     return "\n".join(lines)
 
 
 def pod_row(pod: PodStatus) -> list[str]:
+    """Name, phase, readiness, number of restarts, age, and why it waits or its last line."""
     over = pod.exit_code is not None or pod.phase in ("Completed", "Succeeded", "Failed", "Stopped")
     ready = "ready" if pod.ready else "" if over else "not ready"
-    cells = [pod.name, pod.phase, ready, f"{pod.restarts} restarts", age(pod.created)]
+    cells = [pod.name, pod.phase, ready, str(pod.restarts), age(pod.created)]
     return [*cells, pod.reason or pod.last_log]
 
 
-def run_html(status: RunStatus) -> str:
+def run_html(status: RunStatus, *, with_pods: bool = True) -> str:
     pods = "".join(
         "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in pod_row(pod)) + "</tr>" for pod in status.pods
     )
     table = (
         "<table><tr><th>pod</th><th>phase</th><th>ready</th><th>restarts</th><th>age</th><th>last line</th></tr>"
         f"{pods}</table>"
-        if pods
+        if pods and with_pods
         else ""
     )
     address = escape(status.local_url or status.url)

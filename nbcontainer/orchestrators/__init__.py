@@ -59,6 +59,9 @@ class Orchestrator(Protocol):
     def render(self, workload: Workload) -> list[dict[str, Any]]:
         """The exact objects, pure: no I/O, nothing secret in them."""
 
+    def check(self, workload: Workload) -> None:
+        """Raise before any work what submit() would raise at once: nobody answers, may not, NameTaken, Unsupported."""
+
     def load(self, image: BuiltImage, repository: str, emit: Emit) -> str:
         """Bring `image` into the engine as `repository`; gives the reference that workloads name."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nbcontainer.errors import Forbidden, TargetError
+from nbcontainer.errors import ConfigError, Forbidden, TargetError
 from nbcontainer.model import Target
 from nbcontainer.orchestrators.kubernetes import errors
 from nbcontainer.orchestrators.kubernetes.client import Client
@@ -102,16 +102,16 @@ def test_clusters_that_are_not_there(tmp_path: Path, serve: Serve, waits: list[f
     wire.close()
     with pytest.raises(errors.Unreachable, match=r"can't be reached: connection refused"):
         Client(wire.target).get("jobs", "x")
-    with pytest.raises(TargetError, match="has no context 'other'") as told:
+    with pytest.raises(ConfigError, match="has no context 'other'") as told:
         Client(replace(wire.target, context="other")).get("jobs", "x")
     assert told.value.hint == "it has: wire"
     broken = tmp_path / "broken.conf"
     broken.write_text("a: [")
     for path, words in ((broken, "names no usable cluster"), (tmp_path / "none", "no kubeconfig at")):
-        with pytest.raises(TargetError, match=words):
+        with pytest.raises(ConfigError, match=words):
             Client(Target("x", "kubernetes", kubeconfig=str(path))).get("jobs", "x")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("KUBECONFIG", raising=False)
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-    with pytest.raises(TargetError, match="no cluster is configured here"):
+    with pytest.raises(ConfigError, match="no cluster is configured here"):
         Client(Target("x", "kubernetes")).get("jobs", "x")

@@ -48,6 +48,9 @@ class Kubernetes:
         """The objects; with a namespace only where the target names one."""
         return manifests.render(workload, self.target.namespace)
 
+    def check(self, workload: Workload) -> None:
+        submit.held(self.client, workload)
+
     def load(self, image: BuiltImage, repository: str, emit: Emit) -> str:
         raise Unsupported("a cluster's pods pull from a registry", "push the image, then name it with --image")
 
@@ -122,7 +125,7 @@ class Kubernetes:
             Reflector(self.client, "events", changed, fieldSelector=EVENTS) as events,
         ):
             mirrors = (owners, pods, events)
-            while not stop.is_set() and not (last.ended and (last.kind == "training" or last.phase == "Stopped")):
+            while not stop.is_set() and not _over(last):
                 _wait(changes, stop)
                 failure = next((each.failure for each in mirrors if each.failure), None)
                 if failure:
@@ -207,6 +210,11 @@ class Kubernetes:
             return sorted(pod["metadata"]["name"] for pod in self._list("pods", labels) if view.ready(pod))
 
         return PortForward(self.client, port, ready)
+
+
+def _over(last: RunStatus) -> bool:
+    """Whether nothing will change any more: a training run has ended, or the last pod of a stopped run is gone."""
+    return not last.pods if last.phase == "Stopped" else last.ended and last.kind == "training"
 
 
 def _wait(changes: queue.SimpleQueue[None], stop: threading.Event) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nbcontainer.errors import ConfigError, TargetError, one_line
+from nbcontainer.errors import ConfigError, one_line
 from nbcontainer.model import Target
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -38,7 +38,7 @@ class Connection:
 
 
 def connect(target: Target) -> Connection:
-    """Read the configuration; no packet is sent. Raises ConfigError without the extra, TargetError without a cluster.
+    """Read the configuration; no packet is sent. Raises ConfigError without the extra or a cluster.
 
     Order: the target's kubeconfig, KUBECONFIG, ~/.kube/config, the account of the pod we run in.
     """
@@ -56,7 +56,7 @@ def connect(target: Target) -> Connection:
     try:
         pool = RESTClientObject(configuration).pool_manager
     except (OSError, ValueError) as error:
-        raise TargetError(f"target '{target.name}': {one_line(str(error))}") from None
+        raise ConfigError(f"target '{target.name}': {one_line(str(error))}") from None
     return Connection(configuration, pool, target.namespace or namespace or "default")
 
 
@@ -66,7 +66,7 @@ def _files(target: Target) -> str:
     if named:
         paths = [Path(each).expanduser() for each in named.split(os.pathsep) if each]
         if not any(path.is_file() for path in paths):
-            raise TargetError(f"target '{target.name}': no kubeconfig at {named}", "check kubeconfig or KUBECONFIG")
+            raise ConfigError(f"target '{target.name}': no kubeconfig at {named}", "check kubeconfig or KUBECONFIG")
         return os.pathsep.join(str(path) for path in paths)
     usual = Path.home() / ".kube" / "config"
     return str(usual) if usual.is_file() else ""
@@ -83,11 +83,11 @@ def _from_files(files: str, target: Target, configuration: Any) -> str:
         context = next((each for each in contexts if each["name"] == wanted), None)
         if context is None:
             names = ", ".join(each["name"] for each in contexts)
-            raise TargetError(f"target '{target.name}': {files} has no context '{wanted}'", f"it has: {names}")
+            raise ConfigError(f"target '{target.name}': {files} has no context '{wanted}'", f"it has: {names}")
         with _quiet():
             kube.load_kube_config(files, context=wanted, client_configuration=configuration)
     except (kube.ConfigException, yaml.YAMLError, KeyError, TypeError, ValueError, OSError) as error:
-        raise TargetError(
+        raise ConfigError(
             f"target '{target.name}': {files} names no usable cluster: {one_line(str(error))}",
             "check it with: kubectl config view",
         ) from None
@@ -99,7 +99,7 @@ def _from_pod(target: Target, configuration: Any) -> str:
     try:
         kube.load_incluster_config(client_configuration=configuration)
     except (kube.ConfigException, OSError) as error:
-        raise TargetError(
+        raise ConfigError(
             f"target '{target.name}': no cluster is configured here: no kubeconfig, and {_lower(str(error))}",
             "set KUBECONFIG, or the target's kubeconfig",
         ) from None

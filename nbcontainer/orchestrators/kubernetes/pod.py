@@ -12,7 +12,7 @@ import socket
 from dataclasses import replace
 from typing import Any
 
-from nbcontainer.errors import BaseError, TargetError
+from nbcontainer.errors import BaseError, ConfigError, TargetError
 from nbcontainer.model import Target
 from nbcontainer.orchestrators.kubernetes.client import Client
 from nbcontainer.orchestrators.kubernetes.connection import ACCOUNT
@@ -34,7 +34,7 @@ def image_of_this_pod(where: Target) -> str:
     name = os.environ.get("HOSTNAME") or socket.gethostname()
     try:
         pod = Client(replace(where, namespace=namespace, kubeconfig="", context="")).get("pods", name)
-    except TargetError as error:
+    except (ConfigError, TargetError) as error:
         raise BaseError(f"--base pod: {error.message}", HINT) from None
     if pod is None:
         raise BaseError(f"--base pod: namespace {namespace} has no pod '{name}'", HINT)

@@ -23,7 +23,7 @@ _KINDS = {"Job": "jobs", "Deployment": "deployments", "Service": "services"}
 
 def submit(client: Client, workload: Workload) -> Object:
     """Create or update; gives the Job or Deployment. Raises NameTaken before anything is changed."""
-    held = _held(client, workload)
+    there = held(client, workload)
     objects = manifests.render(workload, client.namespace)
     if workload.kind == "training":
         return _create(client, objects[0], workload)
@@ -31,14 +31,14 @@ def submit(client: Client, workload: Workload) -> Object:
     try:
         for each in objects:
             kind = _KINDS[each["kind"]]
-            made.append(client.apply(kind, _for_apply(client, each, held.get(kind))))
+            made.append(client.apply(kind, _for_apply(client, each, there.get(kind))))
     except BaseException:  # an interrupt too
-        _undo(client, objects, held)
+        _undo(client, objects, there)
         raise
     return made[-1]
 
 
-def _held(client: Client, workload: Workload) -> dict[str, Object]:
+def held(client: Client, workload: Workload) -> dict[str, Object]:
     """What has the name now, by resource; all of it may be updated by this workload.
 
     Raises NameTaken when some of it is another notebook's, another kind's or not ours.
@@ -46,13 +46,13 @@ def _held(client: Client, workload: Workload) -> dict[str, Object]:
     kinds = ["jobs", "deployments"] if workload.kind == "training" else ["jobs", "deployments", "services"]
     with ThreadPoolExecutor(len(kinds)) as pool:
         found = dict(zip(kinds, pool.map(lambda kind: client.get(kind, workload.name), kinds), strict=True))
-    held = {kind: thing for kind, thing in found.items() if thing is not None}
-    for kind, thing in held.items():
+    there = {kind: thing for kind, thing in found.items() if thing is not None}
+    for kind, thing in there.items():
         if kind == "jobs" or workload.kind == "training" or not _same(thing, workload):
             raise taken(thing, kind, workload)
         if view.leaving(thing):
             raise taken(thing, kind, workload)
-    return held
+    return there
 
 
 def _same(thing: Object, workload: Workload) -> bool:

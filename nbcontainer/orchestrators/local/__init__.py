@@ -15,7 +15,7 @@ from typing import Any, Literal
 from nbcontainer.errors import RunNotFound, TargetError, Unsupported
 from nbcontainer.model import BuiltImage, Emit, Log, RunStatus, Target, Workload
 from nbcontainer.orchestrators import Forward, LogOptions, Selector
-from nbcontainer.orchestrators.local import containers, forward, load, logs, roll, status, submit
+from nbcontainer.orchestrators.local import containers, forward, load, logs, owners, roll, status, submit
 from nbcontainer.orchestrators.local.engine import Engine
 from nbcontainer.orchestrators.local.view import Container, Reader, View
 
@@ -39,6 +39,10 @@ class Local:
         if workload.kind == "training":
             return [containers.training(workload)]
         return [containers.replica(workload, "0")] * workload.replicas
+
+    def check(self, workload: Workload) -> None:
+        submit.check(self.engine, workload)
+        owners.held(self._reader, workload)
 
     def load(self, image: BuiltImage, repository: str, emit: Emit) -> str:
         from nbcontainer.image.push import fetcher
