@@ -120,8 +120,8 @@ class Run:
     def _finish(self, emit: Emit) -> RunStatus:
         emit(Finished(self.last))
         if self.last.phase == "Failed":
-            raise RunFailed(f"{self.name} failed: {self.last.reason or 'no reason given'}",
-                            f"nbcontainer logs {self.name}")
+            more = "see its log with: nbcontainer logs" if self.last.started else "remove it with: nbcontainer stop"
+            raise RunFailed(f"{self.name} failed: {self.last.reason or 'no reason given'}", f"{more} {self.name}")
         return self.last
 
     def _pump_states(self, events: queue.Queue[Any], stop: threading.Event) -> None:

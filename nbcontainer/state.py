@@ -23,6 +23,7 @@ from nbcontainer.model import RUNTIME, Emit, Entry, Interpreter, Notebook, Progr
 from nbcontainer.runtime import define, pickling
 
 _HINT = "make it inside the function, or leave it out of what the function uses"
+_HINTS = {"can't be pickled": _HINT, "ends the script": "tag that cell 'skip-container', or leave the exit out"}
 
 
 def from_namespace(name: str, namespace: Mapping[str, Any], *, notebook: Notebook) -> State:
@@ -134,6 +135,6 @@ def _state(root: Path, name: str, notebook: Notebook, said: str) -> State:
             "run the notebook to its end first",
         ) from None
     if "error" in found:
-        hint = _HINT if "pickled" in found["error"] else ""
-        raise StateError(f"{notebook.path.name}: {found['error']}", hint)
+        known = (hint for words, hint in _HINTS.items() if words in found["error"])
+        raise StateError(f"{notebook.path.name}: {found['error']}", next(known, "name a function that a cell defines"))
     return State((root / "state.pickle").read_bytes(), name, tuple(found["parameters"]), tuple(found["modules"]))

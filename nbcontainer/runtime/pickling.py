@@ -123,5 +123,5 @@ def missing(name: str, namespace: dict[str, Any]) -> str:
         near = difflib.get_close_matches(name, [key for key in namespace if callable(namespace[key])], 1)
         return f"no cell defines {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
     if not callable(namespace[name]):
-        return f"{name} is a {type(namespace[name]).__name__}, not a function or another callable"
+        return f"{name} is of type {type(namespace[name]).__name__}, not a function or another callable"
     return ""

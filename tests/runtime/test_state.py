@@ -49,7 +49,7 @@ def test_a_live_function_with_what_it_uses() -> None:
     ("source", "said"),
     [
         ("def predlct(x): pass", "nb.ipynb: no cell defines 'predict'; did you mean 'predlct'?"),
-        ("predict = 5", "nb.ipynb: predict is a int, not a function or another callable"),
+        ("predict = 5", "nb.ipynb: predict is of type int, not a function or another callable"),
         ("import threading\nlock = threading.Lock()\ndef predict(x):\n    return lock, x",
          "predict uses lock (a lock), which can't be pickled: "),
         ("import threading\nclass M:\n    pass\nmodel = M()\nmodel.parts = [1, {'l': threading.Lock()}]\n"
@@ -157,7 +157,7 @@ def test_the_script_runs_once_in_a_scratch_folder(tmp_path: Path) -> None:
         (["x = 1", "def predict(x):\n    return 1\nraise ValueError('boom')"],
          "nb.ipynb failed before predict could be taken: cell 2: ValueError: boom"),
         (["def predct(x):\n    return 1"], "nb.ipynb: no cell defines 'predict'; did you mean 'predct'?"),
-        (["predict = 3"], "nb.ipynb: predict is a int, not a function or another callable"),
+        (["predict = 3"], "nb.ipynb: predict is of type int, not a function or another callable"),
         (["import sys", "sys.exit(3)"], "nb.ipynb: cell 2 ends the script (exit 3)"),
         (["import os; os._exit(5)"], "nb.ipynb failed before predict could be taken: it ended without a word"),
         (["import threading; lock = threading.Lock()\ndef predict(x):\n    return lock"],
