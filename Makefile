@@ -27,7 +27,7 @@ demo: $(VENV)/.demo
 	@echo "== serving its predict()"
 	$(BIN)/nbcontainer serve $(NOTEBOOK):predict --target local --name digits-demo --wait
 	@echo "== asking it over HTTP"
-	$(BIN)/python examples/digits/ask.py $$($(BIN)/nbcontainer status digits-demo --target local --json | $(BIN)/python -c 'import json, sys; print(json.load(sys.stdin)["local_url"])')
+	$(BIN)/nbcontainer status digits-demo --target local --json | $(BIN)/python examples/digits/ask.py -
 	@$(BIN)/nbcontainer stop digits-demo --target local > /dev/null
 	@echo "== done: the notebook ran as a container, its function answered, the service is stopped"
 

@@ -110,12 +110,12 @@ def _submitted(run: Run, options: Any, as_json: bool, session: Session, terminal
     if options.follow or options.wait:
         session.emit(Progress("run", f"attached to {run.name}; Ctrl-C detaches, the run goes on"))
     if options.follow:
-        status = run.follow(_follower(as_json, terminal))
+        status = run.follow(_but_the_result(_follower(as_json, terminal), as_json, ready=False))
         if not as_json:
             _print_run(status, False)
         return 0
     if options.wait:
-        _print_run(run.wait(session.emit), as_json, terminal)
+        _print_run(run.wait(_but_the_result(session.emit, as_json)), as_json, terminal)
         return 0
     _print_run(run.last, as_json, terminal)
     return 0
@@ -123,7 +123,7 @@ def _submitted(run: Run, options: Any, as_json: bool, session: Session, terminal
 
 def _status(run: Run, options: Any, as_json: bool, session: Session, terminal: Any) -> int:
     if getattr(options, "wait", False):
-        _print_run(run.wait(session.emit, timeout=options.timeout), as_json, terminal)
+        _print_run(run.wait(_but_the_result(session.emit, as_json), timeout=options.timeout), as_json, terminal)
     else:
         _print_run(run.last, as_json, terminal)
     return 0
@@ -216,6 +216,19 @@ def _follower(as_json: bool, terminal: Any) -> Callable[[Event], None]:
     return emit
 
 
+def _but_the_result(emit: Callable[[Event], None], as_json: bool, *, ready: bool = True) -> Callable[[Event], None]:
+    """`emit` without the state that the result, printed next, begins with: an end, with `ready` all replicas ready."""
+    from nbcontainer import run
+    from nbcontainer.model import StateChanged
+
+    def but(event: Event) -> None:
+        status = event.status if isinstance(event, StateChanged) else None
+        if as_json or status is None or not (status.ended or (ready and status.kind == "inference" and run.ready(status))):
+            emit(event)
+
+    return but
+
+
 def _print_log(log: Log, as_json: bool, with_pod: bool) -> None:
     if as_json:
         print(json.dumps({"event": "Log", "pod": log.pod, "time": log.time, "line": log.line}), flush=True)
@@ -228,7 +241,7 @@ def _print_run(status: RunStatus, as_json: bool, terminal: Any = None) -> None:
 
     if terminal is not None:
         terminal.clear()
-    print(json.dumps(status.as_json()) if as_json else show.run_text(status), flush=True)
+    print(json.dumps(status.as_json()) if as_json else show.run_text(status, "nbcontainer status"), flush=True)
 
 
 def _tell(error: NbcontainerError, as_json: bool, debug: bool) -> int:

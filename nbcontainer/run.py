@@ -106,7 +106,7 @@ class Run:
         try:
             for status in self.watch(stop):
                 emit(StateChanged(status))
-                if status.ended or (status.kind == "inference" and _ready(status)):
+                if status.ended or (status.kind == "inference" and ready(status)):
                     return self._finish(emit)
         except KeyboardInterrupt:
             raise Interrupted(f"detached from {self.name}, which goes on", f"nbcontainer status {self.name}") from None
@@ -147,6 +147,7 @@ class Run:
         return show.run_html(self.last)
 
 
-def _ready(status: RunStatus) -> bool:
+def ready(status: RunStatus) -> bool:
+    """Whether as many replicas as are wanted are ready and up to date."""
     wanted = status.replicas
     return wanted.ready >= wanted.wanted and wanted.updated >= wanted.wanted

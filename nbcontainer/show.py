@@ -84,24 +84,25 @@ def image_html(image: Image) -> str:
 
 
 def headline(status: RunStatus) -> str:
-    """One line: 'training digits-1a2b3c4d-xkrtw  Running  2/2 ready  3m'."""
+    """One line: 'inference digits-1a2b3c4d  Running  2/2 ready  since 14:03:12'."""
     parts = [f"{status.kind} {status.name}", status.phase]
     if status.kind == "inference" and status.phase != "Stopped":
         parts.append(f"{status.replicas.ready}/{status.replicas.wanted} ready")
     if status.exit_code is not None:
         parts.append(f"exit code {status.exit_code}")
-    if status.created:
-        end = status.finished if status.ended else None
-        parts.append(age(status.created, end))
+    if status.created and status.ended and status.finished:
+        parts.append(age(status.created, status.finished))
+    elif status.created and not status.ended:
+        parts.append(f"since {status.created.astimezone():%H:%M:%S}")  # stays true in a saved notebook
     return "  ".join(part for part in parts if part)
 
 
-def reattach(status: RunStatus) -> str:
-    """The command that shows this run again, from a cell."""
-    return f"%status {status.name}" + ("" if status.target == "local" else f" --target {status.target}")
+def reattach(status: RunStatus, command: str = "%status") -> str:
+    """The command that shows this run again, from a cell by default."""
+    return f"{command} {status.name}" + ("" if status.target == "local" else f" --target {status.target}")
 
 
-def run_text(status: RunStatus) -> str:
+def run_text(status: RunStatus, command: str = "%status") -> str:
     lines = [headline(status)]
     if status.reason:
         lines.append(f"  {status.reason}")
@@ -111,9 +112,10 @@ def run_text(status: RunStatus) -> str:
         if address:
             lines.append(f"  {address}")
     rows = [[*row[:3], f"{row[3]} restarts", *row[4:]] for row in map(pod_row, status.pods)]
-    lines += ["  " + "  ".join(row).rstrip() for row in aligned(rows)]
+    kept = [column for column in zip(*rows, strict=True) if any(column)]
+    lines += ["  " + "  ".join(row).rstrip() for row in aligned(list(zip(*kept, strict=True)))]
     lines.append(f"  on {status.target}" + (f"/{status.namespace}" if status.namespace else "")
-                 + f"; again: {reattach(status)}")
+                 + f"; again: {reattach(status, command)}")
     return "\n".join(lines)
 
 

@@ -101,15 +101,15 @@ def _follow(process: subprocess.Popen[bytes], progress: Path, timeout: float, no
     """Tell which cell runs until the process ends. Raises StateError after `timeout`."""
     total = max((cell.number for cell in notebook.code), default=0)
     until = time.monotonic() + timeout
-    told = -1
+    told = 0
     while process.poll() is None:
         cell = _number(progress)
-        if cell != told:
+        if cell and cell != told:  # 0: none has begun, or the file is being written
             told = cell
             emit(Progress("notebook", f"running {notebook.path.name}: cell {cell} of {total}", cell, total))
         left = until - time.monotonic()
         if left <= 0:
-            where = f"in cell {cell}" if cell else "before its first cell"
+            where = f"in cell {told}" if told else "before its first cell"
             raise StateError(
                 f"{notebook.path.name} was still running after {timeout:g} s, {where}", "give it more with --timeout"
             )

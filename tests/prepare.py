@@ -11,9 +11,9 @@ import subprocess
 import sys
 
 PACKAGES = (
-    "buildah busybox-static ca-certificates conntrack containernetworking-plugins docker.io git iproute2 iptables "
-    "openssl podman runc skopeo slirp4netns uidmap fuse-overlayfs"
-).split()
+    "buildah", "busybox-static", "ca-certificates", "conntrack", "containernetworking-plugins", "docker.io",
+    "fuse-overlayfs", "git", "iproute2", "iptables", "openssl", "podman", "runc", "skopeo", "slirp4netns", "uidmap",
+)
 
 
 def missing() -> list[str]:
@@ -37,9 +37,10 @@ def packages() -> None:
         return
     print(f"== installing {' '.join(wanted)}", flush=True)
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    # a service that a package would start is not wanted: the tests start their own on private sockets
-    subprocess.run(["apt-get", "update", "-qq"], env=quiet, check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(command, env=quiet, check=True, stdout=subprocess.DEVNULL)
+    for each in (["apt-get", "update", "-qq"], command):
+        done = subprocess.run(each, env=quiet, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"{' '.join(each)} failed:\n{done.stdout}{done.stderr}")
 
 
 def cluster() -> None:

@@ -1,4 +1,7 @@
-"""Ask a served digits notebook over HTTP: python ask.py URL [ROW]. Prints the true digit and the answer."""
+"""Ask a served digits notebook over HTTP: python ask.py URL [ROW], prints the true digit and the answer.
+
+URL "-": the service whose `nbcontainer status --json` is on standard input.
+"""
 
 from __future__ import annotations
 
@@ -18,4 +21,5 @@ def main(url: str, row: int = 0) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *map(int, sys.argv[2:3]))
+    address = json.load(sys.stdin)["local_url"] if sys.argv[1] == "-" else sys.argv[1]
+    main(address, *map(int, sys.argv[2:3]))

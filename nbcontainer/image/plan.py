@@ -165,7 +165,7 @@ def _literal(content: str, entries: Sequence[Entry]) -> LayerPlan:
 
 def _files(files: Sequence[AppFile]) -> LayerPlan:
     entries = [Entry(f"{APP}/{each.path}", source=each.source) for each in files]
-    content = f"{len(files)} local modules and files"
+    content = f"{len(files)} local modules and files" if len(files) > 1 else "1 local module or file"
     return LayerPlan(content, _literal(content, entries).key, lambda: entries, sum(each.size for each in files))
 
 
