@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nbcontainer.errors import StateError
-from nbcontainer.model import Event, Notebook, Progress, State, silent
 
 from nbcontainer import state
 from nbcontainer.environment import interpreter
+from nbcontainer.errors import StateError
+from nbcontainer.model import Event, Notebook, Progress, State, silent
 from tests.runtime.images import read, write_notebook
 
 HERE = Notebook(Path("/nowhere/nb.ipynb"), ())
