@@ -222,9 +222,11 @@ def _but_the_result(emit: Callable[[Event], None], as_json: bool, *, ready: bool
     from nbcontainer.model import StateChanged
 
     def but(event: Event) -> None:
-        status = event.status if isinstance(event, StateChanged) else None
-        if as_json or status is None or not (status.ended or (ready and status.kind == "inference" and run.ready(status))):
-            emit(event)
+        if isinstance(event, StateChanged) and not as_json:
+            status = event.status
+            if status.ended or (ready and status.kind == "inference" and run.ready(status)):
+                return
+        emit(event)
 
     return but
 
