@@ -19,10 +19,11 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
-from nbcontainer.errors import NbcontainerError, TargetError, UsageError, one_line
+from nbcontainer.errors import NbcontainerError, TargetError, one_line
 from nbcontainer.model import SERVE_PORT
 from nbcontainer.orchestrators.kubernetes import errors
 from nbcontainer.orchestrators.kubernetes.client import Client
+from nbcontainer.orchestrators.listener import Listener
 
 PATIENCE = 10.0  # seconds in which a connection waits for a ready pod
 LINGER = 60.0  # seconds
@@ -31,57 +32,26 @@ CHUNK = 1 << 15
 DATA, ERROR = 0, 1  # channels of the first port
 
 
-class PortForward:
+class PortForward(Listener):
     """`url` answers until close(). `ready` lists the names of ready pods."""
 
     def __init__(self, client: Client, port: int, ready: Callable[[], list[str]]) -> None:
         self._client, self._ready = client, ready
         self._turn = itertools.count()
-        self._closed = threading.Event()
-        self._open: set[socket.socket] = set()
-        try:
-            self._listener = socket.create_server(("127.0.0.1", port), backlog=64)
-        except OSError as error:
-            raise UsageError(f"port {port} of this machine can't be used: {error.strerror or error}",
-                             "choose another with --port, or none for any free one") from None
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True, name=f"forward {self.url}").start()
-
-    def close(self) -> None:
-        """Stop listening and end what is open."""
-        self._closed.set()
-        for each in (self._listener, *self._open):
-            try:
-                each.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while not self._closed.is_set():
-            try:
-                local, _ = self._listener.accept()
-            except OSError:
-                if self._closed.wait(0.05):
-                    return
-                continue
-            self._open.add(local)
-            threading.Thread(target=self._serve, args=(local,), daemon=True, name="forwarded connection").start()
+        super().__init__(port)
 
     def _serve(self, local: socket.socket) -> None:
-        with local:
-            try:
-                tunnel = self._connect()
-                try:
-                    copy(local, tunnel, self._closed)
-                finally:
-                    hang_up(tunnel)
-            except NbcontainerError as error:
-                _apologize(local, error)
-            except OSError:
-                pass  # either side went away: so does the connection
-            finally:
-                self._open.discard(local)
+        try:
+            remote = self._connect()
+        except NbcontainerError as error:
+            _apologize(local, error)
+            return
+        try:
+            copy(local, remote, self._closed)
+        except NbcontainerError as error:
+            _apologize(local, error)
+        finally:
+            hang_up(remote)
 
     def _connect(self) -> Any:
         """A tunnel to a ready pod; a pod that has just gone is passed over."""
