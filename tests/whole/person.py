@@ -14,6 +14,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -122,10 +123,16 @@ class Person:
         assert steady(text) == steady(same)
         return Error(text, error["stage"])
 
+    def all_refused(self, runs: Sequence[Sequence[str]], code: int = 1) -> list[Error]:
+        """The same of several commands at the same time: most of their time is waiting."""
+        with ThreadPoolExecutor(len(runs)) as pool:
+            return list(pool.map(lambda words: self.refused(code, *words), runs))
+
     def clear(self) -> None:
         """Stop all runs; nothing is left then."""
-        for each in self.objects("jobs,deployments"):
-            self.run("stop", each.partition(" ")[2])
+        with ThreadPoolExecutor() as pool:
+            runs = [each.partition(" ")[2] for each in self.objects("jobs,deployments")]
+            list(pool.map(lambda name: self.run("stop", name), runs))
         assert self.objects() == []
 
     # ---------------------------------------------------------------- what is left
