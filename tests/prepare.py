@@ -11,8 +11,9 @@ import subprocess
 import sys
 
 PACKAGES = (
-    "buildah", "busybox-static", "ca-certificates", "conntrack", "containernetworking-plugins", "docker.io",
-    "fuse-overlayfs", "git", "iproute2", "iptables", "openssl", "podman", "runc", "skopeo", "slirp4netns", "uidmap",
+    "buildah", "busybox-static", "ca-certificates", "conntrack", "containernetworking-plugins", "docker.io", "faketime",
+    "fuse-overlayfs", "git", "iproute2", "iptables", "mount", "openssl", "podman", "procps", "python3-six", "runc",
+    "skopeo", "slirp4netns", "tzdata", "uidmap",
 )
 
 

@@ -18,7 +18,7 @@ from nbcontainer.environment import capture, interpreter
 from nbcontainer.model import Cell, Entry, Environment, Notebook, Script
 from tests.support import require
 
-PYENV = Path("/root/.pyenv/versions")
+PYENV = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
 ELF = b"\x7fELF" + b"\0" * 60
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -14,7 +13,7 @@ from nbcontainer.model import Base, BuiltImage, Entry, ImagePlan, LayerPlan, sil
 
 from nbcontainer.builders import native
 from nbcontainer.image.store import Store
-from tests.support import require
+from tests.cluster import build
 
 SOURCE = Path(__file__).parent / "image"
 
@@ -22,12 +21,11 @@ SOURCE = Path(__file__).parent / "image"
 @functools.cache
 def program() -> bytes:
     """The program, built for this machine."""
-    go = shutil.which("go") or shutil.which("/usr/local/go/bin/go")
-    require(go, "a Go toolchain")
+    go = build.toolchain(print)
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "program"
-        quiet = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-trimpath"}
-        subprocess.run([str(go), "build", "-ldflags", "-s -w", "-o", str(made), "."], cwd=SOURCE, env=quiet, check=True)
+        quiet = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-trimpath", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+        subprocess.run([go, "build", "-ldflags", "-s -w", "-o", str(made), "."], cwd=SOURCE, env=quiet, check=True)
         return made.read_bytes()
 
 

@@ -45,7 +45,13 @@ def packages() -> list[str]:
     return [*found, "runc" if podman.needs_runc() else "crun"]
 
 
+def _installed(name: str) -> bool:
+    asked = ["dpkg-query", "-W", "-f", "${db:Status-Status}", name]
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout == "installed"
+
+
 def _apt(names: list[str]) -> None:
+    names = [name for name in names if not _installed(name)] or names
     print(f"== installing {' '.join(names)} from this system's packages", file=sys.stderr, flush=True)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for step in (["update", "-q"], ["install", "-q", "-y", "--no-install-recommends", *names]):
