@@ -9,10 +9,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from nbcontainer.model import Base, BuiltImage, Entry, ImagePlan, LayerPlan, silent
-
 from nbcontainer.builders import native
 from nbcontainer.image.store import Store
+from nbcontainer.model import Base, BuiltImage, Entry, ImagePlan, LayerPlan, silent
 from tests.cluster import build
 
 SOURCE = Path(__file__).parent / "image"
