@@ -10,11 +10,17 @@ import shutil
 import subprocess
 import sys
 
+from tests.cluster import build
+
 PACKAGES = (
     "buildah", "busybox-static", "ca-certificates", "conntrack", "containernetworking-plugins", "docker.io", "faketime",
     "fuse-overlayfs", "git", "iproute2", "iptables", "mount", "openssl", "podman", "procps", "python3-six", "runc",
     "skopeo", "slirp4netns", "tzdata", "uidmap",
 )
+
+
+def say(text: str) -> None:
+    print(f"== {text}", flush=True)
 
 
 def missing() -> list[str]:
@@ -34,9 +40,9 @@ def packages() -> None:
         return
     command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *wanted]
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        print(f"== the real-part tests need: sudo {' '.join(command)}")
+        say(f"the real-part tests need: sudo {' '.join(command)}")
         return
-    print(f"== installing {' '.join(wanted)}", flush=True)
+    say(f"installing {' '.join(wanted)}")
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for each in (["apt-get", "update", "-qq"], command):
         done = subprocess.run(each, env=quiet, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True)
@@ -47,7 +53,10 @@ def packages() -> None:
 def cluster() -> None:
     if os.environ.get("NBCONTAINER_TEST_KUBECONFIG") or os.geteuid() != 0:
         return
-    subprocess.run([sys.executable, "-m", "tests.cluster", "build"], check=True)
+    try:
+        build.build(say)
+    except RuntimeError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -74,6 +74,7 @@ def build(say: Say) -> Path:
     with locked(folder.parent / "lock"):
         if not folder.is_dir():
             go = toolchain(say)
+            say(f"building {', '.join(PROGRAMS)} for the test cluster: once, about ten minutes when nothing is cached")
             with tempfile.TemporaryDirectory(dir=folder.parent, prefix="building-") as scratch:
                 _compile(go, Path(scratch), say)
                 os.chmod(scratch, 0o755)
@@ -85,7 +86,6 @@ def build(say: Say) -> Path:
 def _compile(go: str, into: Path, say: Say) -> None:
     environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off", "GOFLAGS": ""}
     for name, (module, package) in PROGRAMS.items():
-        say(f"building {name} (minutes when nothing is cached)")
         started = time.monotonic()
         command = [go, "build", "-mod=readonly", *flags(), "-o", str(into / name), package]
         done = subprocess.run(
