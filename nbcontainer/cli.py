@@ -47,6 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return _tell(NbcontainerError(f"{type(error).__name__}: {error}", "this is a bug: --debug shows where"),
                      as_json, False)
+    finally:
+        if arguments is None:  # this process ends now: a second Ctrl-C would only draw a traceback
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def parser(words: Sequence[str]) -> Parser:

@@ -48,14 +48,15 @@ def _layers(plans: Sequence[LayerPlan], store: Store, emit: Emit) -> list[Layer]
 def _packed(missing: Sequence[LayerPlan], store: Store, emit: Emit) -> dict[str, Layer]:
     total = sum(each.size for each in missing)
     done = 0
-    lock = threading.Lock()
+    lock, stop = threading.Lock(), threading.Event()
 
     def put(plan: LayerPlan) -> Layer:
         nonlocal done
-        layer = store.put(plan)
+        layer = store.put(plan, stop)
         with lock:
             done += plan.size
-            emit(Progress("layers", plan.content, done, total, "B"))
+            if not stop.is_set():
+                emit(Progress("layers", plan.content, done, total, "B"))
         return layer
 
     emit(Progress("layers", f"packing {len(missing)} layer{'s'[: len(missing) != 1]}", 0, total, "B"))
@@ -63,10 +64,11 @@ def _packed(missing: Sequence[LayerPlan], store: Store, emit: Emit) -> dict[str,
         return {missing[0].key: put(missing[0])}
     largest_first = sorted(missing, key=lambda plan: -plan.size)
     with ThreadPoolExecutor(os.cpu_count() or 2, "pack") as pool:
-        futures = {plan.key: pool.submit(put, plan) for plan in largest_first}
         try:
+            futures = {plan.key: pool.submit(put, plan) for plan in largest_first}
             return {key: future.result() for key, future in futures.items()}
-        except BaseException:
+        except BaseException:  # an interrupt too, which may come before the last one is submitted
+            stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
             raise
 

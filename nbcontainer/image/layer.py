@@ -11,12 +11,13 @@ import hashlib
 import os
 import posixpath
 import stat
+import threading
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from nbcontainer.errors import BuildError
+from nbcontainer.errors import BuildError, Interrupted
 from nbcontainer.model import Entry
 
 PACKER = "1"  # part of every key: raise it when the bytes change
@@ -36,13 +37,15 @@ class Packed:
 class _Sink:
     """Counts, hashes and compresses what is written to it."""
 
-    def __init__(self, out: BinaryIO) -> None:
-        self.out = out
+    def __init__(self, out: BinaryIO, stop: threading.Event | None) -> None:
+        self.out, self.stop = out, stop
         self.tar, self.gz = hashlib.sha256(), hashlib.sha256()
         self.unpacked = self.size = 0
         self._deflate = zlib.compressobj(LEVEL, zlib.DEFLATED, 31)  # 31: a gzip header without time and name
 
     def write(self, data: bytes) -> None:
+        if self.stop is not None and self.stop.is_set():
+            raise Interrupted("interrupted")
         self.tar.update(data)
         self.unpacked += len(data)
         self._put(self._deflate.compress(data))
@@ -61,13 +64,14 @@ class _Sink:
         return Packed(f"sha256:{self.gz.hexdigest()}", self.size, f"sha256:{self.tar.hexdigest()}", self.unpacked)
 
 
-def pack(entries: Iterable[Entry], out: BinaryIO) -> Packed:
+def pack(entries: Iterable[Entry], out: BinaryIO, stop: threading.Event | None = None) -> Packed:
     """Write the layer of `entries` to `out`.
 
     Sorted by path, parents added, times 0, owner root, modes 0644/0755. Raises BuildError for paths that leave the
-    image, whiteouts, two different entries for one path, or a file that can't be read or changes meanwhile.
+    image, whiteouts, two different entries for one path, or a file that can't be read or changes meanwhile, and
+    Interrupted soon after another thread has set `stop`.
     """
-    sink = _Sink(out)
+    sink = _Sink(out, stop)
     buffer = bytearray()
     for entry in arranged(entries):
         if entry.kind == "file" and isinstance(entry.source, str):

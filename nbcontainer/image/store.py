@@ -14,6 +14,7 @@ import json
 import os
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -78,8 +79,11 @@ class Store:
             return False
         return f"sha256:{digest.hexdigest()}" == layer.digest
 
-    def put(self, plan: LayerPlan) -> Layer:
-        """The layer of `plan`, packed if the store lacks it. Raises BuildError; leaves nothing half written."""
+    def put(self, plan: LayerPlan, stop: threading.Event | None = None) -> Layer:
+        """The layer of `plan`, packed if the store lacks it, and `stop` isn't set meanwhile.
+
+        Raises BuildError or Interrupted; leaves nothing half written.
+        """
         found = self.get(plan.key)
         if found:
             return replace(found, content=plan.content)
@@ -88,15 +92,15 @@ class Store:
             if found:
                 return replace(found, content=plan.content)
             try:
-                return self._pack(plan)
+                return self._pack(plan, stop)
             except OSError as error:
                 full = error.errno in (errno.ENOSPC, errno.EDQUOT)
                 hint = f"free some space or set NBCONTAINER_CACHE to another disk than that of {self.cache}"
                 raise BuildError(f"{self.root}: {error.strerror}", hint if full else "") from error
 
-    def _pack(self, plan: LayerPlan) -> Layer:
+    def _pack(self, plan: LayerPlan, stop: threading.Event | None) -> Layer:
         with self._aside() as (file, name):
-            packed = pack(plan.entries(), file)
+            packed = pack(plan.entries(), file, stop)
             file.flush()
             os.fsync(file.fileno())
             blob = self._blob(packed.digest)
