@@ -50,6 +50,8 @@ def failed(reason: str = "BackoffLimitExceeded", message: str = "over") -> Objec
         (failed(), (s.pod(s.ended(139)),), "Failed", "killed by SIGSEGV (exit code 139)"),
         (failed(), (s.pod(s.ended(128, "StartError", "no such file")),), "Failed",
          "the container can't start: no such file"),
+        (failed(), (s.pod(s.ended(128, "StartError", "task 1a: cannot start a stopped process")),), "Failed",
+         "the container can't start: its memory limit of 2Gi is probably too small"),
         (failed(), (), "Failed", "its pod was deleted"),
         (failed("DeadlineExceeded"), (), "Failed", "ran longer than its deadline"),
         (s.job(), (s.pod(phase="Failed", reason="Evicted", message="low on memory"),), "Pending",
@@ -83,6 +85,8 @@ def test_events_tell_what_conditions_do_not() -> None:
     creating = s.pod(s.waiting("ContainerCreating"))
     pulling = told(job, creating, events=(s.event(creating, "Pulling", "Pulling image"),))
     assert (pulling.reason, pulling.pods[0].phase) == (f"pulling image {s.IMAGE}", "Pulling")
+    sandbox = s.event(creating, "FailedCreatePodSandBox", "runc: container init was OOM-killed (memory limit too low?)")
+    assert told(job, creating, events=(sandbox,)).reason.endswith("its memory limit of 2Gi is probably too small")
     unready = s.pod(s.running(), kind="inference")
     probe = s.event(unready, "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503")
     run = told(s.deployment(), unready, events=(probe,))

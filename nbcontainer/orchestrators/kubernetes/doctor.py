@@ -30,6 +30,7 @@ from nbcontainer.orchestrators.kubernetes.view import (
 from nbcontainer.orchestrators.marks import duration, plural, signal_name
 
 CREATE = ("FailedCreate",)
+_NO_ROOM = re.compile("OOM-killed|cannot allocate memory|cannot start a stopped process")  # runc's, of a low limit
 
 
 def reason(view: View) -> str:
@@ -131,15 +132,22 @@ def exit_text(found: Object, end: Object) -> str:
     """Why a container ended: out of memory, the exception and its cell, else code and last words."""
     code, word = end.get("exitCode", 0), end.get("reason", "")
     if word == "OOMKilled":
-        return f"out of memory: killed at its limit of {_limit(found, 'memory')}"
+        return f"out of memory: killed at its limit of {_limit(found, 'memory') or 'unknown size'}"
     if word in ("StartError", "ContainerCannotRun"):
-        return f"the container can't start: {end.get('message', '')}"
+        return _no_room(found, end.get("message", "")) or f"the container can't start: {end.get('message', '')}"
     said = _last_words(end.get("message", ""))
     if said.startswith("cell ") and code == 1:
         return said
     if code > 128 and not said:
         return f"killed by {signal_name(code - 128)} (exit code {code})"
     return f"{said} (exit code {code})" if said else f"exit code {code}"
+
+
+def _no_room(found: Object, message: str) -> str:
+    """Said of a pod that was killed before it ran, when it has a limit; else ""."""
+    limit = _limit(found, "memory")
+    told = bool(limit) and _NO_ROOM.search(message)
+    return f"the container can't start: its memory limit of {limit} is probably too small" if told else ""
 
 
 def _last_words(message: str) -> str:
@@ -183,7 +191,8 @@ def _creating(view: View, found: Object) -> str:
     broken = view.about(found, "FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox")
     pulling = view.about(found, "Pulling", "Pulled")
     if broken:
-        return f"{'volume' if 'Sand' not in broken['reason'] else 'sandbox'}: {broken.get('message', '')}"
+        what = "volume" if "Sand" not in broken["reason"] else "sandbox"
+        return _no_room(found, broken.get("message", "")) or f"{what}: {broken.get('message', '')}"
     if pulling.get("reason") == "Pulling":
         return f"pulling image {container(found).get('image') or found['spec']['containers'][0]['image']}"
     return "starting"
@@ -225,4 +234,4 @@ def _probed(found: Object) -> bool:
 
 def _limit(found: Object, resource: str) -> str:
     spec: Object = next(iter(found.get("spec", {}).get("containers", [])), {})
-    return str(spec.get("resources", {}).get("limits", {}).get(resource, "unknown size"))
+    return str(spec.get("resources", {}).get("limits", {}).get(resource, ""))
