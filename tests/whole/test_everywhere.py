@@ -72,19 +72,34 @@ def check(found: dict[str, Any], image: dict[str, Any]) -> None:
     assert {"scikit-learn", "pandas", "matplotlib", "numpy", "scipy"} <= set(told)
 
 
-def test_under_a_kubelet(work: Path, cluster: Cluster, image: dict[str, Any]) -> None:
+def on_the_cluster(work: Path, cluster: Cluster, *words: str, pull: str = "") -> tuple[str, dict[str, Any]]:
+    """(the log, the run) of a training run on the cluster."""
     (work / "nbcontainer").mkdir(exist_ok=True)
     (work / "nbcontainer" / "nbcontainer.toml").write_text(
         f'[targets.test]\norchestrator = "kubernetes"\nkubeconfig = "{cluster.kubeconfig}"\n'
         f'namespace = "{cluster.namespace}"\nregistry = "{cluster.registry}/everywhere"\nplain_http = true\n'
+        + (f'pull_registry = "{pull}"\n' if pull else "")
     )
     name = f"inside-{os.urandom(3).hex()}"
-    shown = run(work, "train", "inside.ipynb", "--target", "test", "--name", name, "--follow")
-    status = json.loads(subprocess.run(
+    shown = run(work, "train", "inside.ipynb", "--target", "test", "--name", name, "--follow", *words)
+    stopped = subprocess.run(
         [sys.executable, "-m", "nbcontainer.cli", "stop", name, "--target", "test", "--json"], check=True, text=True,
         env={**os.environ, "XDG_CONFIG_HOME": str(work)}, cwd=work, capture_output=True,
-    ).stdout)
+    )
+    return shown, json.loads(stopped.stdout)
+
+
+def test_under_a_kubelet(work: Path, cluster: Cluster, image: dict[str, Any]) -> None:
+    shown, status = on_the_cluster(work, cluster)
     assert status["image"].endswith(f"@{image['digest']}")
+    check(inside(shown), image)
+
+
+def test_the_registry_may_have_another_name_inside(work: Path, cluster: Cluster, image: dict[str, Any]) -> None:
+    """Pushed by the one name, pulled by the other, which this machine doesn't know; --image skips the build."""
+    require(cluster.alias, "this cluster's registry has one name only")
+    shown, status = on_the_cluster(work, cluster, "--image", image["reference"], pull=f"{cluster.alias}/everywhere")
+    assert status["image"] == f"{cluster.alias}/everywhere/inside@{image['digest']}"
     check(inside(shown), image)
 
 

@@ -54,6 +54,7 @@ class Service:
             self._process = subprocess.Popen(
                 [*self._arguments, "system", "service", "--time", str(IDLE), f"unix://{place}"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                cwd=self._folder,  # conmon leaves a file `oom` where it was started
             )
         until = time.monotonic() + START
         while not answers(place):
