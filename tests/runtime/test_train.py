@@ -185,7 +185,8 @@ def test_the_exit_code_is_the_scripts_own(tmp_path: Path, cell: str, code: int) 
 
 
 @pytest.mark.parametrize(
-    "wait", ["import time; time.sleep(60)", "import asyncio; await asyncio.sleep(60)", "!sleep 60"]
+    # exec: a child that the shell forked would hold our pipe, where no container's end ends it
+    "wait", ["import time; time.sleep(60)", "import asyncio; await asyncio.sleep(60)", "!exec sleep 60"]
 )
 def test_sigterm_ends_it_with_143_and_runs_finally(tmp_path: Path, wait: str) -> None:
     image = Image(tmp_path, ["import atexit; atexit.register(print, 'cleaned');", f"print('waiting')\n{wait}"])
