@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nbcontainer.errors import NbcontainerError
-from nbcontainer.model import BuiltImage, Identity, Target, Workload, silent
 
+from nbcontainer.errors import NbcontainerError
 from nbcontainer.image.store import Store
+from nbcontainer.model import BuiltImage, Identity, Target, Workload, silent
 from nbcontainer.orchestrators import Selector
 from nbcontainer.orchestrators.local import Local
 from tests.local import engines, images

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import BinaryIO
 
 import pytest
-from nbcontainer.errors import NbcontainerError, RegistryError
-from nbcontainer.model import Layer, Progress, silent
 
+from nbcontainer.errors import NbcontainerError, RegistryError
 from nbcontainer.image.store import Store
+from nbcontainer.model import Layer, Progress, silent
 from nbcontainer.orchestrators.local import Local, load
 from tests.local import images
 

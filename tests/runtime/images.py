@@ -11,9 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nbcontainer.model import Entry, Notebook, Script, State
-
 from nbcontainer import bundle, notebook, script
+from nbcontainer.model import Entry, Notebook, Script, State
 
 Cells = Sequence["str | tuple[str, list[str]]"]
 

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nbcontainer.model import Notebook
 
 from nbcontainer import state
+from nbcontainer.model import Notebook
 from tests.runtime.images import Image, ended
 
 PREDICT = (
