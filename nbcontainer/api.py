@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbcontainer import config, names, show
-from nbcontainer.errors import NbcontainerError, NotebookError, RunNotFound, Unsupported, UsageError
-from nbcontainer.model import Identity, Image, Kind, Progress, Resources, RunStatus, State, Target, Workload
+from nbcontainer.errors import NbcontainerError, RunNotFound, Unsupported, UsageError
+from nbcontainer.find import find
+from nbcontainer.model import Image, Kind, Progress, Resources, State, Target, Workload
 from nbcontainer.options import (
     BuildOptions,
     ConfigOptions,
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
     from nbcontainer.make import Source
     from nbcontainer.model import ImagePlan
     from nbcontainer.orchestrators import Forward
-
-ALIASES: Mapping[str, Kind] = {"training": "training", "inference": "inference"}
 
 
 # ---------------------------------------------------------------- images
@@ -137,7 +136,7 @@ def manifest(options: ManifestOptions, session: Session) -> list[dict[str, Any]]
 
 # ---------------------------------------------------------------- runs
 def status(options: StatusOptions | LogsOptions | NamedOptions, session: Session) -> Run:
-    runner, found = _find(options, session)
+    runner, found = find(options, session)
     return Run(runner, found)
 
 
@@ -147,18 +146,18 @@ logs = status  # the log lines come from the handle: Run.logs()
 def scale(options: ScaleOptions, session: Session) -> Run:
     if options.replicas < 0:
         raise UsageError("how many replicas?", "nbcontainer scale NAME N, with N of 0 or more")
-    runner, found = _find(options, session)
+    runner, found = find(options, session)
     return Run(runner, runner.scale(found.name, options.replicas))
 
 
 def stop(options: StopOptions, session: Session) -> Run:
-    runner, found = _find(options, session)
+    runner, found = find(options, session)
     return Run(runner, runner.stop(found.name))
 
 
 def forward(options: ForwardOptions, session: Session) -> tuple[Run, Forward]:
     """Hold a port of this machine; the caller closes it."""
-    runner, found = _find(options, session)
+    runner, found = find(options, session)
     if found.kind != "inference":
         raise Unsupported(f"{found.name} is a training run and has no port")
     if options.port > 65535:
@@ -281,42 +280,6 @@ def _replicas(asked: int, name: str, runner: Orchestrator) -> int:
 def _submit(workload: Workload, runner: Orchestrator, session: Session) -> Run:
     session.emit(Progress("submit", f"submitting {workload.name}"))
     return Run(runner, runner.submit(workload, session.emit), workload.image)
-
-
-def _find(options: NamedOptions | StatusOptions, session: Session) -> tuple[Orchestrator, RunStatus]:
-    """The run that `options` names. 'training', 'inference' and '' mean this notebook's newest live, else newest."""
-    identity = _this_notebook(options.notebook, session)
-    found_settings = config.load(Path(options.notebook).resolve().parent if options.notebook else None)
-    where = found_settings.target(options.target, namespace=options.namespace)
-    runner = orchestrator(where)
-    if options.name and options.name not in ALIASES:
-        return runner, runner.status(options.name)
-    kind = ALIASES.get(options.name, "")
-    candidates = runner.find(Selector(kind=kind, notebook=identity.id if identity else ""))
-    what = kind or "run"
-    if not candidates:
-        of = f" of {identity.path}" if identity else ""
-        raise RunNotFound(f"no {what}{of} on target '{where.name}'", "nbcontainer runs lists what there is")
-    if identity is None and len(candidates) > 1:
-        listed = ", ".join(each.name for each in candidates[:8])
-        raise UsageError(f"'{options.name or 'the newest run'}' could be any of {len(candidates)}: {listed}",
-                         "name one, or say --notebook NB")
-    live = [each for each in candidates if not each.ended]
-    return runner, (live or candidates)[0]
-
-
-def _this_notebook(argument: str, session: Session) -> Identity | None:
-    """The notebook that the caller speaks of, None when none is known."""
-    if not argument and session.shell is None and not os.environ.get("NBCONTAINER_NOTEBOOK"):
-        return None
-    from nbcontainer import locate
-
-    try:
-        return names.identity(locate.locate(argument, shell=session.shell))
-    except NotebookError:
-        if argument:
-            raise
-        return None
 
 
 __all__ = [

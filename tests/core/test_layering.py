@@ -22,6 +22,7 @@ LAYERS = (
     "orchestrators",
     "run",
     "make",
+    "find",
     "api",
     "python terminal live widget",
     "magics cli",
