@@ -7,6 +7,7 @@ In the flow: beside it; the api asks once per verb. A project file can name targ
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nbcontainer.errors import ConfigError
-from nbcontainer.model import Target
+from nbcontainer.model import QUANTITY, Target
 
 DEFAULTS: Mapping[str, Any] = {
     "target": "",  # "" = local, or the pod's own cluster inside a pod
@@ -35,6 +36,7 @@ DEFAULTS: Mapping[str, Any] = {
     "start_timeout": 600.0,
 }
 TARGET_KEYS = tuple(each.name for each in fields(Target) if each.name != "name")
+_QUANTITIES = {"cpu": "write 2 or 500m", "memory": "write 4Gi or 512Mi"}
 _NOT_IN_PROJECT = ("plain_http", "kubeconfig", "engine")  # a cloned project must not weaken or redirect a machine
 _POD_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
@@ -181,8 +183,8 @@ def _checked(key: str, value: Any, where: str) -> Any:
                 return tuple(str(each) for each in (value.replace(",", " ").split() if text else value))
         elif isinstance(like, (int, float)) and not isinstance(value, bool):
             return type(like)(value)
-        elif text:
+        elif text and (key not in _QUANTITIES or not value or re.fullmatch(QUANTITY, value)):
             return value
     except (TypeError, ValueError):
         pass
-    raise ConfigError(f"{where}: '{key}' can't be {value!r}", f"it is of the kind {like!r}")
+    raise ConfigError(f"{where}: '{key}' can't be {value!r}", _QUANTITIES.get(key, f"it is of the kind {like!r}"))

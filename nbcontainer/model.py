@@ -318,6 +318,9 @@ class Target:
     engine: str = ""  # local: URL of a Docker API, "" = found
 
 
+QUANTITY = r"\d+(\.\d+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?"  # those that a person would write
+
+
 @dataclass(frozen=True)
 class Resources:
     """Kubernetes quantities; requests and limits are the same. "" = the default or none."""

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any, NoReturn, TypeVar
 
 from nbcontainer.errors import UsageError
+from nbcontainer.model import QUANTITY
 
-_QUANTITY = re.compile(r"\d+(\.\d+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SECRET = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
@@ -57,7 +57,7 @@ def env_pair(text: str) -> tuple[str, str]:
 
 
 def quantity(text: str) -> str:
-    if not _QUANTITY.fullmatch(text):
+    if not re.fullmatch(QUANTITY, text):
         raise UsageError(f"{text!r} is not a quantity", "write 2, 500m, 4Gi or 512Mi")
     return text
 

@@ -6,6 +6,7 @@ In the flow: BuiltImage -> files that other tools read, or what `docker load` ta
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -20,6 +21,7 @@ from nbcontainer.errors import BuildError
 from nbcontainer.model import BuiltImage, Layer
 
 Fetch = Callable[[Layer], BinaryIO]
+_HINT = "name another place with --output"
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 
@@ -34,24 +36,33 @@ def opened(layer: Layer, fetch: Fetch | None) -> BinaryIO:
 
 def write_oci(image: BuiltImage, directory: Path, tag: str, *, fetch: Fetch | None = None) -> None:
     """Write or extend an OCI image layout folder; the index is replaced last, so a failure changes no tag."""
+    new = not directory.exists()
     try:
-        blobs = directory / "blobs" / "sha256"
-        blobs.mkdir(parents=True, exist_ok=True)
-        for layer in image.layers:
-            place = blobs / layer.digest[7:]
-            if not place.exists():
-                with opened(layer, fetch) as source, _aside(place) as out:
-                    shutil.copyfileobj(source, out, 1 << 20)
-        for digest, data in ((image.config_digest, image.config), (image.digest, image.manifest)):
-            with _aside(blobs / digest[7:]) as out:
-                out.write(data)
-        with _aside(directory / "oci-layout") as out:
-            out.write(b'{"imageLayoutVersion":"1.0.0"}')
-        index = _index(image, tag, directory / "index.json")
-        with _aside(directory / "index.json") as out:
-            out.write(index)
-    except OSError as error:
-        raise BuildError(f"{directory} can't be written: {error.strerror}") from error
+        _fill(image, directory, tag, fetch)
+    except BaseException as error:  # an interrupt too
+        if new and not (directory / "index.json").exists():  # which another process may have completed
+            shutil.rmtree(directory, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise BuildError(f"{directory} can't be written: {error.strerror}", _HINT) from error
+        raise
+
+
+def _fill(image: BuiltImage, directory: Path, tag: str, fetch: Fetch | None) -> None:
+    blobs = directory / "blobs" / "sha256"
+    blobs.mkdir(parents=True, exist_ok=True)
+    for layer in image.layers:
+        place = blobs / layer.digest[7:]
+        if not place.exists():
+            with opened(layer, fetch) as source, _aside(place) as out:
+                shutil.copyfileobj(source, out, 1 << 20)
+    for digest, data in ((image.config_digest, image.config), (image.digest, image.manifest)):
+        with _aside(blobs / digest[7:]) as out:
+            out.write(data)
+    with _aside(directory / "oci-layout") as out:
+        out.write(b'{"imageLayoutVersion":"1.0.0"}')
+    index = _index(image, tag, directory / "index.json")
+    with _aside(directory / "index.json") as out:
+        out.write(index)
 
 
 def write_oci_archive(image: BuiltImage, file: Path, tag: str, *, fetch: Fetch | None = None) -> None:
@@ -69,7 +80,7 @@ def write_oci_archive(image: BuiltImage, file: Path, tag: str, *, fetch: Fetch |
             _add(archive, f"blobs/sha256/{image.config_digest[7:]}", image.config)
             _add(archive, f"blobs/sha256/{image.digest[7:]}", image.manifest)
     except OSError as error:
-        raise BuildError(f"{file} can't be written: {error.strerror}") from error
+        raise BuildError(f"{file} can't be written: {error.strerror}", _HINT) from error
 
 
 def write_docker_archive(
@@ -132,9 +143,11 @@ class _aside:
         return self._file
 
     def __exit__(self, kind: Any, *_: Any) -> None:
-        self._file.close()
-        if kind is None:
-            os.chmod(self._name, 0o644)
-            os.replace(self._name, self._place)
-        else:
-            os.unlink(self._name)
+        try:
+            self._file.close()  # writes what it still holds, and so may fail
+            if kind is None:
+                os.chmod(self._name, 0o644)
+                os.replace(self._name, self._place)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._name)

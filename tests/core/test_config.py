@@ -86,7 +86,7 @@ def test_a_project_file_cant_weaken_a_machine(line: str, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("text", ["registry = ", "nope = 1", "max_file = 'x'", "registry = 1", "[targets.a]\nnope = 1",
-                                  "targets = 3", "plain_http = 'perhaps'", "\0"])
+                                  "targets = 3", "plain_http = 'perhaps'", "memory = '4 GB'", "\0"])
 def test_files_that_cant_be_are_one_line(text: str, tmp_path: Path) -> None:
     mine = user(text)
     with pytest.raises(ConfigError) as raised:

@@ -134,6 +134,13 @@ def test_a_full_disk(person: Person, small: Path) -> None:
     assert person.objects() == []
 
 
+def test_a_full_disk_for_the_image(person: Person, small: Path) -> None:
+    for kind in ("oci", "oci-archive"):
+        error = person.refused(1, "build", "tiny.ipynb", "--output", f"{kind}:{small}/NAME")
+        assert f"{small}/NAME can't be written: No space left on device — name another place" in error.text
+        assert list(small.iterdir()) == []
+
+
 def test_a_cache_that_cannot_be_written(person: Person, small: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True)
     file = person.work / "tiny.ipynb"

@@ -163,6 +163,7 @@ def test_no_cluster(person: Person, tmp_path: Path) -> None:
 SETTINGS: dict[str, tuple[dict[str, str], str]] = {
     "kubeconfig": ({"NBCONTAINER_KUBECONFIG": "/no such/$(config)"}, "no kubeconfig at /no such/$(config)"),
     "context": ({"NBCONTAINER_CONTEXT": "nö; $(x)"}, "has no context 'nö; $(x)' — it has: test"),
+    "cpu": ({"NBCONTAINER_CPU": "many"}, "NBCONTAINER_CPU: 'cpu' can't be 'many' — write 2 or 500m"),
     "registry": ({"NBCONTAINER_REGISTRY": "no such/$(x)"}, "no such/$(x)"),
 }
 
@@ -173,6 +174,13 @@ def test_a_setting_that_cannot_be(person: Person, case: str) -> None:
     error = person.refused(2, "train", "tiny.ipynb", env=env)
     assert says in error.text
     assert error.stage in ("configuration", "usage")
+
+
+def test_no_engine(person: Person) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        nobody = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+    error = person.refused(1, "train", "tiny.ipynb", "--target", "local", env={"NBCONTAINER_ENGINE": nobody})
+    assert f"the target's engine {nobody} does not answer: connection refused — start it" in error.text
 
 
 def test_credentials_that_the_cluster_does_not_know(person: Person, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from nbcontainer.orchestrators.kubernetes.view import (
 from nbcontainer.orchestrators.marks import duration, plural, signal_name
 
 CREATE = ("FailedCreate",)
-_NO_ROOM = re.compile("OOM-killed|cannot allocate memory|cannot start a stopped process")  # runc's, of a low limit
+_NO_ROOM = re.compile("OOM-killed|cannot allocate memory|cannot start a (stopped|container that)")  # runc
 
 
 def reason(view: View) -> str:

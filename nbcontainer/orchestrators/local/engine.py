@@ -94,7 +94,7 @@ class Engine:
         try:
             self._use(url, bool(self._asked))
         except Exception as error:
-            failure = NoEngine(f"{source} {url} does not answer: {one_line(str(error), 300)}",
+            failure = NoEngine(f"{source} {url} does not answer: {_why(error)}",
                                "start it, or correct the setting")
             failure.named = True
             raise failure from None
@@ -128,8 +128,7 @@ class Engine:
             refused.code = int(error.status_code or 0)
             raise refused from None
         except (docker.errors.DockerException, OSError) as error:  # requests' errors are OSErrors
-            why = one_line(str(error), 200)
-            raise TargetError(f"{what}: the container engine at {self.url} can't be reached: {why}",
+            raise TargetError(f"{what}: the container engine at {self.url} can't be reached: {_why(error)}",
                               "is it still running?") from None
 
     def limits(self) -> tuple[bool, bool]:
@@ -137,6 +136,14 @@ class Engine:
         with self.asking("engine") as api:
             info = api.info()
         return bool(info.get("MemoryLimit", True)), bool(info.get("CpuCfsQuota", info.get("CPUCfsQuota", True)))
+
+
+def _why(error: Exception) -> str:
+    """The part of a connection's error that a person can use: the layers below wrap it several times."""
+    text = one_line(str(error), 300)
+    known = ("Connection refused", "Connection reset", "timed out", "No such file", "Permission denied",
+             "Name or service not known", "No route to host")
+    return next((words.lower() for words in known if words in text), text)
 
 
 def sdk() -> Any:
