@@ -22,7 +22,7 @@ from tests.local import engines, images
 Make = Callable[..., Workload]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # an idle podman service ends by itself
 def urls() -> Iterator[Callable[[str], str]]:
     """Engines by kind, started at the first use."""
     with ExitStack() as stack:

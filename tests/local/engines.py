@@ -19,7 +19,7 @@ import docker
 from nbcontainer.orchestrators.local import podman
 from tests.support import require
 
-BRIDGE, NET = "nbclocal0", "10.199.77.1/24"
+BRIDGE, NET = f"nbcl{os.getpid()}", f"10.199.{os.getpid() % 250}.1/24"  # tests may run side by side
 
 
 @contextmanager
