@@ -122,6 +122,8 @@ class Run:
         if self.last.phase == "Failed":
             more = "see its log with: nbcontainer logs" if self.last.started else "remove it with: nbcontainer stop"
             raise RunFailed(f"{self.name} failed: {self.last.reason or 'no reason given'}", f"{more} {self.name}")
+        if self.kind == "training" and self.last.phase == "Stopped":
+            raise RunFailed(f"{self.name} was stopped before its end", "nbcontainer runs lists what there is")
         return self.last
 
     def _pump_states(self, events: queue.Queue[Any], stop: threading.Event) -> None:

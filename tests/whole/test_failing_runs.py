@@ -10,7 +10,7 @@ import pytest
 
 from tests.kubernetes.real import until
 from tests.support import require
-from tests.whole.person import TINY, Person
+from tests.whole.person import GRACE, TINY, Person
 
 ODD = "it's \"odd\"; $(touch x) `y` & | > é漢\n%s {b} \\n $HOME $(HOME) $$"
 ODD_NAME = "it's \"odd\"; $(touch x) `y` & | > é漢\n.ipynb"
@@ -98,6 +98,17 @@ def test_runs_that_fail(person: Person) -> None:
     for error, (_, _, says) in zip(person.all_refused(runs), FAILING.values(), strict=True):
         assert error.text == f"nbcontainer: NAME failed: {says} — see its log with: nbcontainer logs NAME"
         assert error.stage == "run"
+
+
+def test_a_run_that_somebody_stops(person: Person, image: str) -> None:
+    running = person.start(*TRAIN, "--name", "refusals-stopped", "--image", image, "-p", "seconds=60", "--follow", "-q")
+    assert running.stdout
+    assert running.stdout.readline() == "TEXT ''\n"
+    person.run("stop", "refusals-stopped")
+    _, said = running.communicate(timeout=GRACE)
+    assert running.returncode == 1
+    told = "nbcontainer: refusals-stopped was stopped before its end — nbcontainer runs lists what there is"
+    assert said.splitlines()[-1] == told
 
 
 # ---------------------------------------------------------------- odd names and values
