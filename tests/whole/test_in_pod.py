@@ -119,7 +119,7 @@ def jupyter(image: str, cluster: Cluster, tmp_path_factory: pytest.TempPathFacto
         subprocess.run([*kubectl, "delete", "pod", name, "--wait=false"], check=False, capture_output=True)
 
 
-def test_a_notebook_in_a_pod_containerizes_and_trains(jupyter: Jupyter, cluster: Cluster) -> None:
+def test_a_notebook_in_a_pod_containerizes_and_trains(jupyter: Jupyter, cluster: Cluster, image: str) -> None:
     name = f"from-pod-{os.urandom(3).hex()}"
     book = json.loads((ROOT / "examples/digits/digits.ipynb").read_text())
     work = [text.replace("$name", name) for text in WORK]
@@ -138,3 +138,5 @@ def test_a_notebook_in_a_pod_containerizes_and_trains(jupyter: Jupyter, cluster:
     assert "Succeeded" in trained
     assert f"{cluster.registry}/from-pod/digits@{digest[0]}" in trained
     jupyter.run(kernel, f"%stop {name}", 60)
+    on_pod = jupyter.run(kernel, "%containerize --base pod", 240)  # the image that the kernel itself runs in
+    assert f"base {image.partition('@')[0].rpartition(':')[0]}@{image.partition('@')[2]}" in on_pod, on_pod
