@@ -37,11 +37,11 @@ WAITING: list[tuple[tuple[str, ...], str]] = [  # (words, what the line says): n
 
 def test_runs_that_cannot_start(person: Person, image: str) -> None:
     wrong = f"{person.cluster.registry}/{person.prefix}/shared@sha256:{'0' * 64}"
-    common = ("--name", "NAME", "--wait", "--start-timeout", "4s")
+    common = ("--name", "NAME", "--wait", "--start-timeout", "10s")
     runs = [[wrong if each == "WRONG" else each for each in words] for words, _ in WAITING]
     told = person.all_refused([(*words[:2], "--image", image, *words[2:], *common) for words in runs])
     for error, (_, says) in zip(told, WAITING, strict=True):
-        why = f"could not start within 4 s: {says.replace('WRONG', wrong)}"
+        why = f"could not start within 10 s: {says.replace('WRONG', wrong)}"
         assert error.text == f"nbcontainer: NAME failed: {why} — remove it with: nbcontainer stop NAME"
         assert error.stage == "run"
     assert until(lambda: person.objects("pods") == [])
@@ -96,7 +96,7 @@ def test_runs_that_fail(person: Person) -> None:
         path = person.notebook(f"{case}.ipynb", "", *cells)
         runs.append(("train", str(path), "--name", "NAME", "--wait", *words))
     for error, (_, _, says) in zip(person.all_refused(runs), FAILING.values(), strict=True):
-        assert error.text == f"nbcontainer: NAME failed: {says} — see its log with: nbcontainer logs NAME"
+        assert error.text == f"nbcontainer: NAME failed: {says} — see its log with: nbcontainer logs NAME --target test"
         assert error.stage == "run"
 
 
