@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nbcontainer import show
@@ -133,8 +134,6 @@ class Watch:
                 self.listeners.remove(listener)
 
     def _tell_end(self, reason: str) -> None:
-        from dataclasses import replace
-
         self._tell(replace(self.run.last, reason=f"not watched any more: {reason}"))
 
 
@@ -164,13 +163,16 @@ class Hub:
 class LiveRun(Run):
     """A run as a cell shows it: text and HTML kept up to date, and controls where widgets are at hand."""
 
-    def __init__(self, runner: Orchestrator, last: RunStatus, image: str, hub: Hub) -> None:
+    def __init__(self, runner: Orchestrator, last: RunStatus, image: str, hub: Hub,
+                 address: Callable[[RunStatus], str]) -> None:
         super().__init__(runner, last, image)
         self._hub = hub
+        self._address = address  # what leads to it on this machine, which the target can't know
         self.display: Display | None = None  # one that shows this run already
 
     def _ipython_display_(self) -> None:
         text, self.display = self.display or Display(), None
+        self.last = self._here(self.last)
         if self.last.ended:
             text.put(run_bundle(self.last))
             return
@@ -184,7 +186,7 @@ class LiveRun(Run):
 
         def changed(status: RunStatus) -> None:
             nonlocal controls
-            self.last = status
+            self.last = status = self._here(status)
             text.put(run_bundle(status, with_pods=controls is None or status.ended))
             if controls:
                 controls.show(status)
@@ -194,6 +196,9 @@ class LiveRun(Run):
                     controls = None
 
         self._hub.watch(self).listen(changed)
+
+    def _here(self, status: RunStatus) -> RunStatus:
+        return replace(status, local_url=self._address(status) or status.local_url)
 
 
 class Follower:

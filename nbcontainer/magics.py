@@ -30,9 +30,7 @@ MAGICS = {
     "runs": "runs",
     "manifest": "manifest",
 }
-_WITH_RUN_NAMES = ("scale", "status", "logs", "forward", "stop")
 _KEY = "_nbcontainer_magics"
-_LINE = re.compile(r"(?:^|=)\s*%(\w+)\s(?:.*\s)?(\S*)$", re.S)  # the magic, and the word that is being written
 
 
 class Magics:
@@ -48,11 +46,17 @@ class Magics:
 
         return Hub()
 
+    def seen(self) -> list[str]:
+        """Names of the runs that this kernel has seen, newest first."""
+        names: list[str] = self.hub.names()
+        return names
+
     def call(self, magic: str, line: str) -> Any:
         """Run a magic's line. Whatever goes wrong is an NbcontainerError: one line in the cell."""
         try:
             return self._call(magic, line)
-        except NbcontainerError:
+        except NbcontainerError as error:
+            error.hint = _as_magics(error.hint)
             raise
         except KeyboardInterrupt:
             raise Interrupted(f"%{magic} was interrupted", "run the cell again to go on") from None
@@ -64,10 +68,7 @@ class Magics:
 
     def _call(self, magic: str, line: str) -> Any:
         verb = MAGICS[magic]
-        try:
-            words = shlex.split(line)
-        except ValueError as error:
-            raise UsageError(f"%{magic}: {error}", "close the quotes") from None
+        words = words_of(line, magic)
         if "-h" in words or "--help" in words:
             from nbcontainer.live import Text
 
@@ -136,12 +137,17 @@ class Magics:
                 run.wait(follower.show, timeout=getattr(options, "timeout", None) if run.kind == "inference" else None)
         except Interrupted as detached:
             follower.display.put(run_bundle(run.last))
-            print(f"{detached.message}; {detached.hint}")
+            print(f"{detached.message}; {_as_magics(detached.hint)}")
 
     def _live(self, run: Any) -> Any:
         from nbcontainer.live import LiveRun
 
-        return LiveRun(run._runner, run.last, run.image, self.hub)
+        return LiveRun(run._runner, run.last, run.image, self.hub, self._address)
+
+    def _address(self, status: Any) -> str:
+        """The newest address on this machine that %forward holds for a run, "" when it holds none."""
+        run = (status.target, status.namespace, status.name)
+        return next((held.url for leads_to, held in reversed(self.forwards) if leads_to == run), "")
 
     def _scale(self, options: Any) -> Any:
         from nbcontainer import api
@@ -162,7 +168,7 @@ class Magics:
         return self._live(api.stop(options, self._session()))
 
     def _logs(self, options: Any) -> Any:
-        from nbcontainer import api
+        from nbcontainer import api, show
         from nbcontainer.live import Lines
 
         run = api.status(options, self._session())
@@ -174,14 +180,14 @@ class Magics:
                 if options.follow:
                     print(f"[{log.pod}] {log.line}" if several else log.line, flush=True)
         except KeyboardInterrupt:
-            print(f"detached from {run.name}, which goes on; %logs {run.name} -f")
+            print(f"detached from {run.name}, which goes on; {show.reattach(run.last, '%logs')} -f")
         return None if options.follow else Lines(run, lines)
 
     def _forward(self, options: Any) -> Any:
         from nbcontainer import api
 
         run, held = api.forward(options, self._session())
-        self.forwards.append(held)
+        self.forwards.append(((run.last.target, run.last.namespace, run.name), held))
         return self._live(run)
 
     def _runs(self, options: Any) -> Any:
@@ -204,41 +210,9 @@ class Magics:
     def close(self) -> None:
         if "hub" in self.__dict__:
             self.hub.close()
-        for held in self.forwards:
+        for _, held in self.forwards:
             held.close()
         self.forwards.clear()
-
-    # ------------------------------------------------------------ completion
-    def complete(self, line: str) -> list[str]:
-        """What the last word of a line with one of our magics can become."""
-        found = _LINE.search(line)
-        verb = MAGICS.get(found[1]) if found else None
-        if found is None or verb is None:
-            return []
-        before, word = line.split()[-2 if found[2] else -1], found[2]
-        return [name for name in self._candidates(verb, found[1], before, word) if name.startswith(word)]
-
-    def _candidates(self, verb: str, magic: str, before: str, word: str) -> list[str]:
-        actions = magic_parser(verb, magic)._actions
-        if word.startswith("-"):
-            return sorted(flag for each in actions for flag in each.option_strings if flag.startswith("--"))
-        taking = next((each for each in actions if before in each.option_strings and each.nargs != 0), None)
-        if taking is not None:
-            return self._values(taking)
-        if verb == "serve":
-            return [n for n, value in self.shell.user_ns.items() if callable(value) and not n.startswith("_")]
-        return ["inference", "training", *self.hub.names()] if verb in _WITH_RUN_NAMES else []
-
-    def _values(self, action: Any) -> list[str]:
-        """What the value of an option can be."""
-        if action.dest != "target":
-            return [str(each) for each in action.choices or () if each]
-        from nbcontainer import config
-
-        try:
-            return sorted(config.load().targets)
-        except NbcontainerError:
-            return []
 
 
 def load(shell: Any) -> None:
@@ -249,7 +223,9 @@ def load(shell: Any) -> None:
     setattr(shell, _KEY, magics)
     for magic, verb in MAGICS.items():
         shell.register_magic_function(_function(magics, magic, verb), "line", magic)
-    _register_matcher(shell, magics)
+    from nbcontainer import completion
+
+    completion.register(shell, MAGICS, magics.seen)
     import atexit
 
     atexit.register(magics.close)
@@ -262,9 +238,29 @@ def unload(shell: Any) -> None:
     magics.close()
     for magic in MAGICS:
         shell.magics_manager.magics["line"].pop(magic, None)
-    matchers = getattr(getattr(shell, "Completer", None), "custom_matchers", [])
-    matchers[:] = [each for each in matchers if getattr(each, "nbcontainer", None) is None]
+    from nbcontainer import completion
+
+    completion.unregister(shell)
     setattr(shell, _KEY, None)
+
+
+def words_of(line: str, magic: str) -> list[str]:
+    """The words of a magic's line without a comment at its end: a '#' outside quotes and at the start of a word."""
+    for comment in re.finditer(r"(?:^|\s)#", line):
+        try:
+            return shlex.split(line[: comment.start()])
+        except ValueError:  # the '#' is inside quotes
+            continue
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise UsageError(f"%{magic}: {error}", "close the quotes") from None
+
+
+def _as_magics(hint: str) -> str:
+    """A hint's commands as a cell would give them: '%logs x' for 'nbcontainer logs x'."""
+    of = {verb: magic for magic, verb in MAGICS.items()}
+    return re.sub(rf"\bnbcontainer ({'|'.join(of)})\b", lambda found: f"%{of[found[1]]}", hint)
 
 
 def _function(magics: Magics, magic: str, verb: str) -> Callable[[str], Any]:
@@ -274,27 +270,6 @@ def _function(magics: Magics, magic: str, verb: str) -> Callable[[str], Any]:
     call.__name__ = magic
     call.__doc__ = magic_parser(verb, magic).format_help()
     return call
-
-
-def _register_matcher(shell: Any, magics: Magics) -> None:
-    """Tab completion, where this IPython and this frontend have it."""
-    try:
-        from IPython.core.completer import SimpleCompletion, context_matcher
-    except ImportError:
-        return
-
-    @context_matcher(identifier="nbcontainer")  # type: ignore[untyped-decorator,unused-ignore]
-    def matcher(context: Any) -> Any:
-        found = magics.complete(context.line_with_cursor)
-        made = [SimpleCompletion(text=each, type="magic") for each in found]
-        fragment = _LINE.search(context.line_with_cursor)
-        result = {"completions": made, "suppress": bool(found)}
-        return {**result, "matched_fragment": fragment[2]} if found and fragment else result
-
-    matcher.nbcontainer = True
-    completer = getattr(shell, "Completer", None)
-    if completer is not None and hasattr(completer, "custom_matchers"):
-        completer.custom_matchers.append(matcher)
 
 
 __all__ = ["MAGICS", "load", "unload"]

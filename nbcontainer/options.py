@@ -91,7 +91,8 @@ class NotebookOptions:
 
 @dataclass(frozen=True)
 class TargetOptions:
-    target: str = opt("where it runs: a target of the settings (default: local)", "--target", metavar="NAME")
+    target: str = opt("where it runs: a target of the settings (default: their `target`, else local)", "--target",
+                      metavar="NAME")
     namespace: str = opt("Kubernetes namespace", "--namespace", "-n", metavar="NAME")
 
 

@@ -88,7 +88,7 @@ class Run:
                 else:
                     emit(event)
         except KeyboardInterrupt:
-            raise Interrupted(f"detached from {self.name}, which goes on", f"nbcontainer logs {self.name} -f") from None
+            raise self._detached("logs", " -f") from None
         finally:
             stop.set()
         return self._finish(emit)
@@ -109,7 +109,7 @@ class Run:
                 if status.ended or (status.kind == "inference" and ready(status)):
                     return self._finish(emit)
         except KeyboardInterrupt:
-            raise Interrupted(f"detached from {self.name}, which goes on", f"nbcontainer status {self.name}") from None
+            raise self._detached("status") from None
         finally:
             if timer:
                 timer.cancel()
@@ -120,11 +120,16 @@ class Run:
     def _finish(self, emit: Emit) -> RunStatus:
         emit(Finished(self.last))
         if self.last.phase == "Failed":
-            more = "see its log with: nbcontainer logs" if self.last.started else "remove it with: nbcontainer stop"
-            raise RunFailed(f"{self.name} failed: {self.last.reason or 'no reason given'}", f"{more} {self.name}")
+            more, verb = ("see its log", "logs") if self.last.started else ("remove it", "stop")
+            hint = f"{more} with: {show.reattach(self.last, f'nbcontainer {verb}')}"
+            raise RunFailed(f"{self.name} failed: {self.last.reason or 'no reason given'}", hint)
         if self.kind == "training" and self.last.phase == "Stopped":
             raise RunFailed(f"{self.name} was stopped before its end", "nbcontainer runs lists what there is")
         return self.last
+
+    def _detached(self, verb: str, more: str = "") -> Interrupted:
+        again = show.reattach(self.last, f"nbcontainer {verb}")
+        return Interrupted(f"detached from {self.name}, which goes on", again and again + more)
 
     def _pump_states(self, events: queue.Queue[Any], stop: threading.Event) -> None:
         try:

@@ -98,7 +98,9 @@ def headline(status: RunStatus) -> str:
 
 
 def reattach(status: RunStatus, command: str = "%status") -> str:
-    """The command that shows this run again, from a cell by default."""
+    """The command that shows this run again, from a cell by default; "" for a run that is no more."""
+    if status.phase == "Stopped":
+        return ""
     return f"{command} {status.name}" + ("" if status.target == "local" else f" --target {status.target}")
 
 
@@ -108,28 +110,35 @@ def run_text(status: RunStatus, command: str = "%status") -> str:
         lines.append(f"  {status.reason}")
     if status.image:
         lines.append(f"  image {status.image}")
-    for address in dict.fromkeys((status.url, status.local_url)):
-        if address:
-            lines.append(f"  {address}")
-    rows = [[*row[:3], f"{row[3]} restarts", *row[4:]] for row in map(pod_row, status.pods)]
+    lines += [f"  {address}{where}" for address, where in addresses(status)]
+    rows = [[*row[:3], f"{row[3]} restarts", *row[4:]] for row in (pod_row(pod, status) for pod in status.pods)]
     kept = [column for column in zip(*rows, strict=True) if any(column)]
     lines += ["  " + "  ".join(row).rstrip() for row in aligned(list(zip(*kept, strict=True)))]
+    again = reattach(status, command)
     lines.append(f"  on {status.target}" + (f"/{status.namespace}" if status.namespace else "")
-                 + f"; again: {reattach(status, command)}")
+                 + (f"; again: {again}" if again else ""))
     return "\n".join(lines)
 
 
-def pod_row(pod: PodStatus) -> list[str]:
+def addresses(status: RunStatus) -> list[tuple[str, str]]:
+    """Where a service answers, each with from where that can be reached when it isn't this machine."""
+    if status.phase == "Stopped":
+        return []
+    inside = [(status.url, " (in the cluster)")] if status.url and status.url != status.local_url else []
+    return [(status.local_url, "")] * bool(status.local_url) + inside
+
+
+def pod_row(pod: PodStatus, run: RunStatus) -> list[str]:
     """Name, phase, readiness, number of restarts, age, and why it waits or its last line."""
     over = pod.exit_code is not None or pod.phase in ("Completed", "Succeeded", "Failed", "Stopped")
     ready = "ready" if pod.ready else "" if over else "not ready"
-    cells = [pod.name, pod.phase, ready, str(pod.restarts), age(pod.created)]
+    cells = [pod.name, pod.phase, ready, str(pod.restarts), age(pod.created, run.finished)]
     return [*cells, pod.reason or pod.last_log]
 
 
 def run_html(status: RunStatus, *, with_pods: bool = True) -> str:
     pods = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in pod_row(pod)) + "</tr>" for pod in status.pods
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in pod_row(pod, status)) + "</tr>" for pod in status.pods
     )
     table = (
         "<table><tr><th>pod</th><th>phase</th><th>ready</th><th>restarts</th><th>age</th><th>last line</th></tr>"
@@ -137,13 +146,15 @@ def run_html(status: RunStatus, *, with_pods: bool = True) -> str:
         if pods and with_pods
         else ""
     )
-    address = escape(status.local_url or status.url)
+    again = reattach(status)
     return (
-        f"<div><p><b>{escape(headline(status))}</b>"
+        f"<div><p><b>{escape(headline(status)).replace('  ', '&emsp;')}</b>"
         + (f"<br>{escape(status.reason)}" if status.reason else "")
         + (f"<br><code>{escape(status.image)}</code>" if status.image else "")
-        + (f"<br><code>{address}</code>" if address else "")
-        + f"</p>{table}<p>again: <code>{escape(reattach(status))}</code></p></div>"
+        + "".join(f"<br><code>{escape(address)}</code>{where}" for address, where in addresses(status))
+        + f"</p>{table}"
+        + (f"<p>again: <code>{escape(again)}</code></p>" if again else "")
+        + "</div>"
     )
 
 
@@ -152,20 +163,24 @@ def runs_text(statuses: Sequence[RunStatus]) -> str:
         return "no runs"
     rows = [["NAME", "KIND", "PHASE", "READY", "AGE", "NOTEBOOK", "REASON"]]
     for each in statuses:
-        ready = f"{each.replicas.ready}/{each.replicas.wanted}" if each.kind == "inference" else ""
-        rows.append([each.name, each.kind, each.phase, ready, age(each.created), each.notebook_path, each.reason])
+        rows.append([each.name, each.kind, each.phase, _of(each), age(each.created), each.notebook_path, each.reason])
     return "\n".join("  ".join(row).rstrip() for row in aligned(rows))
 
 
 def runs_html(statuses: Sequence[RunStatus]) -> str:
     rows = "".join(
         f"<tr><td>{escape(x.name)}</td><td>{x.kind}</td><td>{x.phase}</td>"
-        f"<td>{x.replicas.ready}/{x.replicas.wanted}</td><td>{age(x.created)}</td>"
+        f"<td>{_of(x)}</td><td>{age(x.created)}</td>"
         f"<td>{escape(x.notebook_path)}</td><td>{escape(x.reason)}</td></tr>"
         for x in statuses
     )
     heads = "".join(f"<th>{h}</th>" for h in ("name", "kind", "phase", "ready", "age", "notebook", "reason"))
     return f"<table><tr>{heads}</tr>{rows}</table>" if rows else "<p>no runs</p>"
+
+
+def _of(status: RunStatus) -> str:
+    """'2/3', nothing for a training run."""
+    return f"{status.replicas.ready}/{status.replicas.wanted}" if status.kind == "inference" else ""
 
 
 def aligned(rows: Iterable[Sequence[str]]) -> list[list[str]]:

@@ -72,6 +72,7 @@ class Controls:
         self._closed = threading.Event()
         self._busy = False  # a person's change is under way
         self._table = widgets.HTML()
+        self._table.add_class("jp-RenderedHTMLCommon")  # as tables of other outputs look
         self._said = widgets.Label()
         self._stop = widgets.Button(description="Stop", icon="stop", tooltip=f"End {run.name} and remove it")
         self._stop.on_click(self._stop_clicked)
@@ -104,7 +105,7 @@ class Controls:
         self._table.value = f"<table><tr>{heads}</tr>{rows}</table>" if rows else ""
 
     def _row(self, pod: PodStatus) -> str:
-        cells = [*show.pod_row(pod)[:5], pod.reason or self._lines.get(pod.name, pod.last_log)]
+        cells = [*show.pod_row(pod, self._status)[:5], pod.reason or self._lines.get(pod.name, pod.last_log)]
         return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
 
     def _tail(self) -> None:

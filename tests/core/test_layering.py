@@ -24,7 +24,7 @@ LAYERS = (
     "make",
     "find",
     "api",
-    "python terminal live widget",
+    "python terminal live widget completion",
     "magics cli",
 )
 RANK = {"runtime": 0} | {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}

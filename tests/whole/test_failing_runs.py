@@ -42,7 +42,7 @@ def test_runs_that_cannot_start(person: Person, image: str) -> None:
     told = person.all_refused([(*words[:2], "--image", image, *words[2:], *common) for words in runs])
     for error, (_, says) in zip(told, WAITING, strict=True):
         why = f"could not start within 10 s: {says.replace('WRONG', wrong)}"
-        assert error.text == f"nbcontainer: NAME failed: {why} — remove it with: nbcontainer stop NAME"
+        assert error.text == f"nbcontainer: NAME failed: {why} — remove it with: nbcontainer stop NAME --target test"
         assert error.stage == "run"
     assert until(lambda: person.objects("pods") == [])
 

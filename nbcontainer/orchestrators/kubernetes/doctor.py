@@ -216,7 +216,7 @@ def _scheduling(view: View, found: Object) -> str:
 
 
 def _not_ready(view: View, found: Object) -> str:
-    if not state(found, "running") or ready(found) or not _probed(found):
+    if not state(found, "running") or ready(found) or leaving(found) or not _probed(found):
         return ""
     told = view.about(found, "Unhealthy").get("message", "")
     code = re.search(r"(\w+) probe failed: HTTP probe failed with statuscode: (\d+)", told)
