@@ -110,7 +110,9 @@ class Watch:
         self.run = run
         self.stop = threading.Event()
         self.listeners: list[Callable[[RunStatus], None]] = []
+        self.lines: dict[str, str] = {}  # the newest line of each pod
         self._thread: threading.Thread | None = None
+        self._tailing: threading.Thread | None = None
 
     def listen(self, listener: Callable[[RunStatus], None]) -> None:
         self.listeners.append(listener)
@@ -118,6 +120,22 @@ class Watch:
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._watch, daemon=True, name=f"watch {self.run.name}")
             self._thread.start()
+
+    def tail(self) -> dict[str, str]:
+        """The newest line of each pod, kept up to date from now on: one log stream for all views."""
+        if self._tailing is None or not self._tailing.is_alive():
+            self._tailing = threading.Thread(target=self._tail, daemon=True, name=f"tail {self.run.name}")
+            self._tailing.start()
+        return self.lines
+
+    def _tail(self) -> None:
+        from nbcontainer.orchestrators import LogOptions
+
+        try:
+            for log in self.run._runner.logs(self.run.name, LogOptions(follow=True, tail=1, stop=self.stop)):
+                self.lines[log.pod] = log.line[:200]
+        except Exception:
+            pass  # the watch says what is wrong with the run, and threads never print
 
     def _watch(self) -> None:
         try:
@@ -178,7 +196,8 @@ class LiveRun(Run):
             return
         from nbcontainer import widget
 
-        controls = widget.controls(self)
+        watch = self._hub.watch(self)
+        controls = widget.controls(self, watch.tail)
         text.put(run_bundle(self.last, with_pods=controls is None))
         place = Display()
         if controls:
@@ -195,7 +214,7 @@ class LiveRun(Run):
                     controls.close()
                     controls = None
 
-        self._hub.watch(self).listen(changed)
+        watch.listen(changed)
 
     def _here(self, status: RunStatus) -> RunStatus:
         return replace(status, local_url=self._address(status) or status.local_url)

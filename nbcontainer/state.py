@@ -29,7 +29,7 @@ _HINTS = {"can't be pickled": _HINT, "ends the script": "tag that cell 'skip-con
 def from_namespace(name: str, namespace: Mapping[str, Any], *, notebook: Notebook) -> State:
     """The callable of a live kernel. Raises StateError when it isn't there or can't be pickled."""
     held = dict(namespace)
-    why = pickling.missing(name, held)
+    why = pickling.missing(name, held, "this kernel has no")  # restarted, or not run yet
     if why:
         raise StateError(f"{notebook.path.name}: {why}", "run the cell that defines it, then serve again")
     try:

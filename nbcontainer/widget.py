@@ -8,6 +8,7 @@ In the flow: a view of Events; its buttons call the run's handle in a thread of 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -65,9 +66,9 @@ class Bar:
 class Controls:
     """The live table of a run's pods with its buttons."""
 
-    def __init__(self, widgets: Any, run: Run) -> None:
+    def __init__(self, widgets: Any, run: Run, lines: Mapping[str, str]) -> None:
         self._run = run
-        self._lines: dict[str, str] = {}
+        self._lines = lines  # the newest of each pod; drawn by the ticker, so that a fast log can't flood the channel
         self._status = run.last
         self._closed = threading.Event()
         self._busy = False  # a person's change is under way
@@ -87,8 +88,7 @@ class Controls:
         self.box = widgets.VBox([widgets.HBox([*buttons, self._said]), self._table])
         self.bundle = _bundle(self.box)
         self.show(run.last)
-        for work, name in ((self._tail, "tail"), (self._tick, "age")):
-            threading.Thread(target=work, daemon=True, name=f"{name} {run.name}").start()
+        threading.Thread(target=self._tick, daemon=True, name=f"age {run.name}").start()
 
     def show(self, status: RunStatus) -> None:
         """Draw `status`; the spinner follows the cluster unless a person's own change is under way."""
@@ -102,22 +102,11 @@ class Controls:
     def _draw(self) -> None:
         rows = "".join(self._row(pod) for pod in self._status.pods)
         heads = "".join(f"<th>{head}</th>" for head in _HEADS)
-        self._table.value = f"<table><tr>{heads}</tr>{rows}</table>" if rows else ""
+        self._table.value = f'<table style="margin: 0"><tr>{heads}</tr>{rows}</table>' if rows else ""
 
     def _row(self, pod: PodStatus) -> str:
         cells = [*show.pod_row(pod, self._status)[:5], pod.reason or self._lines.get(pod.name, pod.last_log)]
         return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
-
-    def _tail(self) -> None:
-        """Keep the newest line of each pod; drawn by the ticker, so that a fast log can't flood the channel."""
-        from nbcontainer.orchestrators import LogOptions
-
-        try:
-            options = LogOptions(follow=True, tail=1, stop=self._closed)
-            for log in self._run._runner.logs(self._run.name, options):
-                self._lines[log.pod] = log.line[:200]
-        except Exception:
-            pass  # the watch says what is wrong with the run, and threads never print
 
     def _tick(self) -> None:
         while not self._closed.wait(1.0):
@@ -156,6 +145,7 @@ def progress() -> Bar | None:
     return Bar(widgets) if widgets else None
 
 
-def controls(run: Run) -> Controls | None:
+def controls(run: Run, lines: Callable[[], Mapping[str, str]]) -> Controls | None:
+    """None without widgets; `lines` gives the newest line of each pod."""
     widgets = _ipywidgets()
-    return Controls(widgets, run) if widgets else None
+    return Controls(widgets, run, lines()) if widgets else None

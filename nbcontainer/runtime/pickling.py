@@ -115,13 +115,13 @@ def parameter_names(value: Any) -> list[str]:
     return [each.name for each in found if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)]
 
 
-def missing(name: str, namespace: dict[str, Any]) -> str:
-    """Why `name` can't be served, "" when it can."""
+def missing(name: str, namespace: dict[str, Any], nobody: str = "no cell defines") -> str:
+    """Why `name` can't be served, "" when it can; `nobody` begins the line where it isn't there."""
     if name not in namespace:
         import difflib
 
         near = difflib.get_close_matches(name, [key for key in namespace if callable(namespace[key])], 1)
-        return f"no cell defines {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+        return f"{nobody} {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
     if not callable(namespace[name]):
         return f"{name} is of type {type(namespace[name]).__name__}, not a function or another callable"
     return ""

@@ -48,7 +48,7 @@ def test_a_live_function_with_what_it_uses() -> None:
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ("def predlct(x): pass", "nb.ipynb: no cell defines 'predict'; did you mean 'predlct'?"),
+        ("def predlct(x): pass", "nb.ipynb: this kernel has no 'predict'; did you mean 'predlct'?"),
         ("predict = 5", "nb.ipynb: predict is of type int, not a function or another callable"),
         ("import threading\nlock = threading.Lock()\ndef predict(x):\n    return lock, x",
          "predict uses lock (a lock), which can't be pickled: "),
