@@ -48,8 +48,10 @@ class Registry:
         atexit.register(self.close)
 
     def requests(self) -> list[Request]:
-        """All requests so far, oldest first; the newest line may come a moment after its answer."""
-        text = (self.folder / "requests.jsonl").read_text()
+        """All requests so far, oldest first. A line comes a moment after its answer: none came for 50 ms."""
+        text = None
+        while text != (text := (self.folder / "requests.jsonl").read_text()):
+            time.sleep(0.05)
         names = Request.__dataclass_fields__
         lines = [json.loads(line) for line in text.splitlines() if line.endswith("}")]
         return [Request(**{"query": "", "user": "", **{k: v for k, v in each.items() if k in names}}) for each in lines]

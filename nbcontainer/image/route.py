@@ -13,7 +13,7 @@ import os
 import ssl
 import urllib.parse
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from nbcontainer.errors import ConfigError
 
@@ -85,10 +85,29 @@ def connection(to: Origin, ca: str) -> tuple[http.client.HTTPConnection, bool]:
     host, port, login = proxy
     headers = {"Proxy-Authorization": login} if login else {}
     if to.scheme == "https":
-        tunnel = http.client.HTTPSConnection(host, port, timeout=CONNECT_SECONDS, context=trust(ca))
+        tunnel = _Tunnel(host, port, timeout=CONNECT_SECONDS, context=trust(ca))
         tunnel.set_tunnel(to.host, to.port, headers)
         return tunnel, False
     return http.client.HTTPConnection(host, port, timeout=CONNECT_SECONDS), True
+
+
+class _Tunnel(http.client.HTTPSConnection):
+    """A way through a proxy, the answer to CONNECT closed: older Pythons (3.11.2) leave a refusal's socket open."""
+
+    def connect(self) -> None:
+        answers: list[http.client.HTTPResponse] = []
+
+        def answer(*arguments: Any, **named: Any) -> http.client.HTTPResponse:
+            answers.append(http.client.HTTPResponse(*arguments, **named))
+            return answers[-1]
+
+        self.response_class = answer  # type: ignore[assignment]
+        try:
+            super().connect()
+        finally:
+            self.response_class = http.client.HTTPResponse
+            for each in answers:
+                each.close()
 
 
 def trust(ca: str) -> ssl.SSLContext:
