@@ -141,6 +141,8 @@ class Watch:
         try:
             for status in self.run.watch(self.stop):
                 self._tell(status)
+            if self.run.last.phase == "Stopped":
+                self.listeners.clear()  # what is served under this name later is another cell's
         except Exception as error:  # a thread never prints
             self._tell_end(one_line(str(error)))
 

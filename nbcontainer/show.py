@@ -101,7 +101,7 @@ def reattach(status: RunStatus, command: str = "%status") -> str:
     """The command that shows this run again, from a cell by default; "" for a run that is no more."""
     if status.phase == "Stopped":
         return ""
-    return f"{command} {status.name}" + ("" if status.target == "local" else f" --target {status.target}")
+    return f"{command} {status.name} --target {status.target}"  # true whatever the default target is
 
 
 def run_text(status: RunStatus, command: str = "%status") -> str:

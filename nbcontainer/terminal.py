@@ -79,8 +79,8 @@ class Terminal:
         self.stream.flush()
 
 
-def bar(event: Progress, width: int = 24) -> str:
-    """'layers  [########----------------]  12.3 MB of 36.9 MB  scikit-learn'."""
+def bar(event: Progress, width: int = 16) -> str:
+    """'packing  [#####-----------]  12.3 MB of 36.9 MB  4 of 17 layers, scipy 1.17.1': one line of 80 columns."""
     if not event.total:
         return f"{event.stage}: {event.message}"
     full = min(width, width * event.done // event.total)

@@ -47,19 +47,19 @@ def _layers(plans: Sequence[LayerPlan], store: Store, emit: Emit) -> list[Layer]
 
 def _packed(missing: Sequence[LayerPlan], store: Store, emit: Emit) -> dict[str, Layer]:
     total = sum(each.size for each in missing)
-    done = 0
+    done, number = 0, 0
     lock, stop = threading.Lock(), threading.Event()
 
     def put(plan: LayerPlan) -> Layer:
-        nonlocal done
+        nonlocal done, number
         layer = store.put(plan, stop)
         with lock:
-            done += plan.size
+            done, number = done + plan.size, number + 1
             if not stop.is_set():
-                emit(Progress("layers", plan.content, done, total, "B"))
+                emit(Progress("packing", f"{number} of {len(missing)} layers, {plan.content}", done, total, "B"))
         return layer
 
-    emit(Progress("layers", f"packing {len(missing)} layer{'s'[: len(missing) != 1]}", 0, total, "B"))
+    emit(Progress("packing", f"{len(missing)} layer{'s'[: len(missing) != 1]}", 0, total, "B"))
     if len(missing) == 1:
         return {missing[0].key: put(missing[0])}
     largest_first = sorted(missing, key=lambda plan: -plan.size)
