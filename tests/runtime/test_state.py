@@ -135,7 +135,7 @@ def test_the_script_runs_once_in_a_scratch_folder(tmp_path: Path) -> None:
         [
             "import helper, os\ntext = open('data.txt').read() + open('sub/more.txt').read()",
             "open('data.txt', 'w').write('x')",
-            "open('new.txt', 'w').write('x'); print('noise'); await __import__('asyncio').sleep(0)",
+            "open('new.txt', 'w').write('x'); print('noise'); await __import__('asyncio').sleep(0.5)",
             "run = %train\n!true",
             "class Model:\n    def __call__(self, x: int, scale=2):\n        return helper.up(text), x * scale",
             "predict = Model()",
@@ -147,9 +147,10 @@ def test_the_script_runs_once_in_a_scratch_folder(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == ["data.txt", "helper.py", "nb.ipynb", "sub"]
     assert (tmp_path / "data.txt").read_text() == "data"
     steps = [event for event in events if isinstance(event, Progress)]
-    assert {step.message for step in steps} <= {f"running nb.ipynb: cell {number} of 6" for number in range(1, 7)}
-    assert steps
-    assert steps[-1].total == 6
+    told = [step.message for step in steps]
+    assert "running nb.ipynb: cell 3 of 6" in told  # it takes a while; the others may be too short to be seen
+    assert set(told) <= {f"running nb.ipynb: cell {number} of 6" for number in range(1, 7)}
+    assert {step.total for step in steps} == {6}
 
 
 @pytest.mark.parametrize(
