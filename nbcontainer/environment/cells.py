@@ -97,7 +97,7 @@ def _outside(lines: list[str]) -> list[bool]:
     source = "\n".join(lines)
     masked = _SKIPPED.sub(lambda hit: "".join("\n" if c == "\n" else "_" for c in hit[0]), source)
     depth, found = 0, []
-    at, continued = 0, False
+    continued = False
     for line, shown in zip(lines, masked.split("\n"), strict=True):
         text = bool(line) and shown[:1] == "_" and line[0] not in "_'\"#"
         found.append(depth == 0 and not continued and not text)
@@ -105,7 +105,6 @@ def _outside(lines: list[str]) -> list[bool]:
         if not command:
             depth = max(0, depth + sum(map(shown.count, "([{")) - sum(map(shown.count, ")]}")))
         continued = shown.endswith("\\") and not command
-        at += len(line) + 1
     return found
 
 
