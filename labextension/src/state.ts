@@ -1,0 +1,365 @@
+/**
+ * What the page knows: the notebook in front, the server's answers about it, its tasks, the target that was chosen.
+ *
+ * What this is: one object that all parts of the panel share, with a signal for each thing that changes. What it is not: a
+ * place to keep anything. All of it comes from the server and comes back after a reload; only drafts of forms live here.
+ * In the flow: client and channel -> PanelState -> panel/, runs/, logs/, inference/.
+ */
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { IDisposable } from '@lumino/disposable';
+import { Signal } from '@lumino/signaling';
+
+import type { Channel } from './channel';
+import { ApiError, type Client } from './client';
+import type { Form, Verb } from './panel/form';
+import { type Tasks, applyList, applyTask, forget, noTasks } from './panel/tasklist';
+import type { components } from './wire';
+
+export type Schemas = components['schemas'];
+export type Capabilities = Schemas['Capabilities'];
+export type Inspection = Schemas['Inspection'];
+export type Problem = Schemas['Problem'];
+export type Run = Schemas['Run'];
+export type Task = Schemas['Task'];
+
+/** Names a run for a tab that shows it; plain JSON, so that the layout can restore the tab. */
+export interface RunRef {
+  name: string;
+  target: string;
+  namespace: string;
+  /** Path on the server of the notebook whose settings hold; "" for none. */
+  notebook: string;
+}
+
+/** The sections of the panel, in order. */
+export type Section = 'notebook' | 'launch' | 'activity' | 'runs';
+
+/** What the surrounding application does for the panel; index.ts gives it. */
+export interface Desk {
+  openLog(run: RunRef, pod?: string): void;
+  openInference(run: RunRef): void;
+  /** Put `text` into a new cell below the active one. */
+  insertCell(text: string): void;
+  /** The sources of the current notebook's code cells. */
+  cells(): string[];
+  /** Whether the notebook has changes that are not saved, and how to save them. */
+  dirty(): boolean;
+  save(): Promise<void>;
+  openNotebook(path: string): void;
+}
+
+/** An answer of the server that may still be on its way. */
+export interface Answer<T> {
+  value: T | null;
+  error: Problem | null;
+  loading: boolean;
+}
+
+const nothing = { value: null, error: null, loading: false } as const;
+const SETTLE = 400; // ms: several changes of a notebook at once ask the server once
+
+export interface PanelStateOptions {
+  client: Client;
+  channel: Channel;
+  trans: TranslationBundle;
+  desk: Desk;
+}
+
+export class PanelState implements IDisposable {
+  readonly client: Client;
+  readonly channel: Channel;
+  readonly trans: TranslationBundle;
+  readonly desk: Desk;
+
+  /** Drafts of forms by notebook and verb: they outlive a change of the notebook in front, not the page. */
+  readonly drafts = new Map<string, Form>();
+  /** Whether a training's log opens by itself once it was submitted from this page; a setting. */
+  openLogAfterLaunch = true;
+
+  readonly notebookChanged = new Signal<this, string>(this);
+  readonly capabilitiesChanged = new Signal<this, void>(this);
+  readonly inspectionChanged = new Signal<this, void>(this);
+  readonly tasksChanged = new Signal<this, void>(this);
+  readonly targetChanged = new Signal<this, void>(this);
+  /** A run that the runs section should show and mark, by name. */
+  readonly highlightChanged = new Signal<this, string>(this);
+  /** A section that should open and take the focus. */
+  readonly revealed = new Signal<this, Section>(this);
+  /** A form was filled from outside (a retry). */
+  readonly drafted = new Signal<this, Verb>(this);
+
+  constructor(options: PanelStateOptions) {
+    this.client = options.client;
+    this.channel = options.channel;
+    this.trans = options.trans;
+    this.desk = options.desk;
+    this._tasksTopic = this.channel.subscribe('tasks', value => this._takeTasks(value as Task[] | null));
+    this.channel.bootChanged.connect(this._restarted, this);
+  }
+
+  /** Path on the server of the current notebook; "" when there is none. */
+  get notebook(): string {
+    return this._notebook;
+  }
+  set notebook(path: string) {
+    if (path === this._notebook || this.isDisposed) {
+      return;
+    }
+    this._notebook = path;
+    this._base = '';
+    this._target = this._namespace = '';
+    this._prefilled = false;
+    this._inspection = nothing;
+    this.notebookChanged.emit(path);
+    this.inspectionChanged.emit();
+    this.targetChanged.emit();
+    this.refresh();
+  }
+
+  /** Whether anybody looks: what changes meanwhile is asked for only then. */
+  get visible(): boolean {
+    return this._visible;
+  }
+  set visible(value: boolean) {
+    this._visible = value;
+    if (value && this._stale) {
+      this.refresh();
+    }
+  }
+
+  get capabilities(): Answer<Capabilities> {
+    return this._capabilities;
+  }
+  get inspection(): Answer<Inspection> {
+    return this._inspection;
+  }
+  get tasks(): Tasks {
+    return this._tasks;
+  }
+  /** The chosen target's name; "" = the default one. */
+  get target(): string {
+    return this._target;
+  }
+  /** The chosen namespace; "" = the target's. */
+  get namespace(): string {
+    return this._namespace;
+  }
+  /** The chosen base; "" = what the settings say. */
+  get base(): string {
+    return this._base;
+  }
+  get highlighted(): string {
+    return this._highlighted;
+  }
+  get isDisposed(): boolean {
+    return this._disposed;
+  }
+
+  chooseTarget(target: string, namespace: string): void {
+    if (target !== this._target || namespace !== this._namespace) {
+      this._target = target;
+      this._namespace = namespace;
+      this._prefilled = true;
+      this.targetChanged.emit();
+      this.refresh();
+    }
+  }
+
+  chooseBase(base: string): void {
+    if (base !== this._base) {
+      this._base = base;
+      this._prefilled = true;
+      this.targetChanged.emit();
+      this.refresh();
+    }
+  }
+
+  openLog(run: RunRef, pod?: string): void {
+    this.desk.openLog(run, pod);
+  }
+  openInference(run: RunRef): void {
+    this.desk.openInference(run);
+  }
+  insertCell(text: string): void {
+    this.desk.insertCell(text);
+  }
+  reveal(section: Section): void {
+    this.revealed.emit(section);
+  }
+  highlight(name: string): void {
+    this._highlighted = name;
+    this.highlightChanged.emit(name);
+  }
+
+  /** Ask the server again, soon: the notebook was saved, its kernel or its settings changed. */
+  refresh(): void {
+    this._stale = true;
+    if (!this._visible || this.isDisposed) {
+      return;
+    }
+    window.clearTimeout(this._timer);
+    this._timer = window.setTimeout(() => void this._ask(), SETTLE);
+    if (this._notebook && !this._inspection.loading) {
+      this._setInspection({ ...this._inspection, loading: true });
+    }
+  }
+
+  /** Begin a task. Rejects with an ApiError that says what is wrong with the request. */
+  async start(request: Schemas['Request']): Promise<Task> {
+    const task = await this.client.startTask(request);
+    return this._begun(task);
+  }
+
+  async retry(task: Task): Promise<Task> {
+    return this._begun(await this.client.retryTask(task.id));
+  }
+
+  async cancel(task: Task): Promise<void> {
+    this._setTasks(applyTask(this._tasks, await this.client.endTask(task.id)));
+  }
+
+  /** Forget a task that has ended. */
+  async dismiss(task: Task): Promise<void> {
+    this._setTasks(forget(this._tasks, task.id));
+    try {
+      await this.client.endTask(task.id);
+    } catch (error) {
+      if (!(error instanceof ApiError && error.status === 404)) {
+        throw error;
+      }
+    }
+  }
+
+  /** Whether this page began the task: only then may the page open tabs by itself. */
+  isOurs(task: Task): boolean {
+    return this._ours.has(task.id);
+  }
+
+  dispose(): void {
+    if (this._disposed) {
+      return;
+    }
+    this._disposed = true;
+    window.clearTimeout(this._timer);
+    this._tasksTopic.dispose();
+    Signal.clearData(this);
+  }
+
+  private _begun(task: Task): Task {
+    this._ours.add(task.id);
+    this._setTasks(applyTask(this._tasks, task));
+    return task;
+  }
+
+  private _takeTasks(value: Task[] | null): void {
+    this._setTasks(applyList(this._tasks, value ?? []));
+  }
+
+  private _setTasks(tasks: Tasks): void {
+    const before = this._tasks;
+    this._tasks = tasks;
+    this.tasksChanged.emit();
+    for (const task of tasks.list) {
+      const known = before.list.find(each => each.id === task.id);
+      if (known !== undefined && known.state !== 'done' && task.state === 'done') {
+        this._done(task);
+      }
+    }
+  }
+
+  private _done(task: Task): void {
+    if (task.notebook === this._notebook) {
+      this.refresh(); // what is new since the last image
+    }
+    const run = task.run;
+    if (run === null || !this.isOurs(task)) {
+      return;
+    }
+    this.highlight(run.name);
+    if (run.kind === 'training' && this.openLogAfterLaunch) {
+      this.openLog(refOf(task, run));
+    }
+  }
+
+  private _restarted(): void {
+    this.refresh();
+  }
+
+  private async _ask(): Promise<void> {
+    const turn = ++this._turn;
+    this._stale = false;
+    const notebook = this._notebook;
+    const current = () => turn === this._turn && !this.isDisposed;
+    const capabilities = await settled(this.client.capabilities(notebook), this._capabilities.value);
+    if (!current()) {
+      return;
+    }
+    this._capabilities = capabilities;
+    this.capabilitiesChanged.emit();
+    if (notebook === '') {
+      return;
+    }
+    const query = { notebook, target: this._target, namespace: this._namespace, base: this._base };
+    const inspection = await settled(this.client.inspect(query), this._inspection.value);
+    if (current()) {
+      this._setInspection(inspection);
+      this._prefill();
+    }
+  }
+
+  private _setInspection(inspection: Answer<Inspection>): void {
+    this._inspection = inspection;
+    this.inspectionChanged.emit();
+  }
+
+  /** The target, namespace and base that this notebook used last, unless somebody chose meanwhile. */
+  private _prefill(): void {
+    const last = this._inspection.value?.last;
+    if (this._prefilled || last === undefined) {
+      return;
+    }
+    this._prefilled = true;
+    const used = last.train ?? last.serve ?? last.build ?? {};
+    const known = this._capabilities.value?.targets.some(each => each.name === used.target) ?? false;
+    this.chooseTarget(known ? (used.target ?? '') : '', known ? (used.namespace ?? '') : '');
+    this.chooseBase(used.base ?? '');
+  }
+
+  private _notebook = '';
+  private _target = '';
+  private _namespace = '';
+  private _base = '';
+  private _highlighted = '';
+  private _visible = false;
+  private _stale = true;
+  private _prefilled = false;
+  private _disposed = false;
+  private _timer = 0;
+  private _turn = 0;
+  private _capabilities: Answer<Capabilities> = nothing;
+  private _inspection: Answer<Inspection> = nothing;
+  private _tasks: Tasks = noTasks;
+  private readonly _ours = new Set<string>();
+  private readonly _tasksTopic: IDisposable;
+}
+
+/** How a tab names the run of a task. */
+export function refOf(task: Task, run: Run): RunRef {
+  return { name: run.name, target: run.target, namespace: run.namespace, notebook: task.notebook };
+}
+
+async function settled<T>(asked: Promise<T>, before: T | null): Promise<Answer<T>> {
+  try {
+    return { value: await asked, error: null, loading: false };
+  } catch (error) {
+    return { value: before, error: problemOf(error), loading: false };
+  }
+}
+
+/** Any failure in the form in which the server tells its own. */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof ApiError) {
+    return error.problem;
+  }
+  return { stage: '', message: error instanceof Error ? error.message : String(error), hint: '' };
+}
