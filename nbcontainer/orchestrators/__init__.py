@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import importlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from nbcontainer.errors import ConfigError
+from nbcontainer.errors import ConfigError, UsageError
 from nbcontainer.model import BuiltImage, Emit, Log, RunStatus, Target, Workload
 
 BUILT_IN = {
@@ -36,6 +36,19 @@ class LogOptions:
     pod: str = ""  # one pod, "" = all
     tail: int = -1  # newest lines of each pod first, -1 = all
     stop: threading.Event = field(default_factory=threading.Event)
+    previous: bool = False  # what each pod's container printed before its last restart
+
+    def __post_init__(self) -> None:
+        if self.previous and self.follow:
+            raise UsageError("a previous log has ended: it can't be followed", "leave out --follow or --previous")
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a watch of many runs tells: only what changed since it last told something."""
+
+    runs: Mapping[str, RunStatus | None] = field(default_factory=dict)  # by name, None = gone
+    trouble: str = ""  # one line while the target can't be reached
 
 
 class Forward(Protocol):
@@ -81,6 +94,13 @@ class Orchestrator(Protocol):
     def watch(self, name: str, stop: threading.Event) -> Iterator[RunStatus]:
         """The status now, then at every change; ends after a training run's end, when the run is gone (phase
         Stopped, last), or when `stop` is set. Survives disconnections. Raises RunNotFound at once."""
+
+    def watch_runs(self, selector: Selector, stop: threading.Event) -> Iterator[Changes]:
+        """All matching runs now, then what changes, until `stop` is set: one watch for however many look on.
+
+        Survives disconnections, and says `trouble` meanwhile; runs stay as they were last seen. Before the first list
+        there may be trouble without runs. Raises Forbidden or TargetError only where that list is refused for good.
+        """
 
     def logs(self, name: str, options: LogOptions) -> Iterator[Log]:
         """Lines in the order they were written, per pod; each line once."""
