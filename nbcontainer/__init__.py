@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-_VERBS = ("build", "train", "serve", "scale", "status", "logs", "forward", "stop", "runs", "manifest")
+_VERBS = ("build", "check", "train", "serve", "scale", "status", "logs", "forward", "stop", "runs", "manifest")
 __all__ = [
-    "build", "forward", "load_ipython_extension", "logs", "manifest", "runs", "scale", "serve", "status", "stop",
-    "train", "unload_ipython_extension",
+    "build", "check", "forward", "load_ipython_extension", "logs", "manifest", "runs", "scale", "serve", "status",
+    "stop", "train", "unload_ipython_extension",
 ]
 
 if TYPE_CHECKING:
     from nbcontainer.python import build as build
+    from nbcontainer.python import check as check
     from nbcontainer.python import forward as forward
     from nbcontainer.python import logs as logs
     from nbcontainer.python import manifest as manifest

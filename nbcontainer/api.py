@@ -19,6 +19,7 @@ from nbcontainer.find import find
 from nbcontainer.model import Image, Kind, Progress, Resources, State, Target, Workload
 from nbcontainer.options import (
     BuildOptions,
+    CheckOptions,
     ConfigOptions,
     ForwardOptions,
     LogsOptions,
@@ -37,6 +38,7 @@ from nbcontainer.run import Run
 from nbcontainer.session import Session
 
 if TYPE_CHECKING:
+    from nbcontainer.inspection import Inspection
     from nbcontainer.make import Source
     from nbcontainer.model import ImagePlan
     from nbcontainer.orchestrators import Forward
@@ -64,6 +66,13 @@ def build(options: BuildOptions, session: Session) -> Image | ImagePlan:
     if options.push:
         image = make.push(made, options, where, src.identity, session)
     return image
+
+
+def check(options: CheckOptions, session: Session) -> Inspection:
+    """What the notebook would become, and everything that would fail; nothing is built."""
+    from nbcontainer import inspection
+
+    return inspection.inspect(options, session)
 
 
 def train(options: TrainOptions, session: Session) -> Run:
@@ -283,6 +292,6 @@ def _submit(workload: Workload, runner: Orchestrator, session: Session) -> Run:
 
 
 __all__ = [
-    "NbcontainerError", "TargetOptions", "build", "forward", "logs", "manifest", "runs", "scale", "serve", "settings",
-    "status", "stop", "train",
+    "NbcontainerError", "TargetOptions", "build", "check", "forward", "logs", "manifest", "runs", "scale", "serve",
+    "settings", "status", "stop", "train",
 ]

@@ -107,6 +107,14 @@ def _build(result: Any, options: Any, as_json: bool, session: Session, terminal:
     return 0
 
 
+def _check(found: Any, options: Any, as_json: bool, session: Session, terminal: Any) -> int:
+    """A problem is part of the answer: it is told on stdout, and by the exit code."""
+    from nbcontainer import show_check
+
+    print(json.dumps(found.as_json()) if as_json else show_check.inspection_text(found))
+    return found.error.exit_code if found.error else 0
+
+
 def _submitted(run: Run, options: Any, as_json: bool, session: Session, terminal: Any) -> int:
     from nbcontainer.model import Progress
 
@@ -135,7 +143,7 @@ def _status(run: Run, options: Any, as_json: bool, session: Session, terminal: A
 def _logs(run: Run, options: Any, as_json: bool, session: Session, terminal: Any) -> int:
     several = len(run.last.pods) > 1 and not options.pod
     try:
-        for line in run.logs(follow=options.follow, tail=options.tail, pod=options.pod):
+        for line in run.logs(follow=options.follow, tail=options.tail, pod=options.pod, previous=options.previous):
             _print_log(line, as_json, several)
     except KeyboardInterrupt:
         raise Interrupted(f"detached from {run.name}, which goes on") from None
@@ -190,6 +198,7 @@ def _config(settings: Any, options: Any, as_json: bool, session: Session, termin
 
 SHOWN: dict[str, Callable[..., int]] = {
     "build": _build,
+    "check": _check,
     "train": _submitted,
     "serve": _submitted,
     "scale": _status,

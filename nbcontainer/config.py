@@ -88,12 +88,19 @@ def in_pod() -> bool:
     return "KUBERNETES_SERVICE_HOST" in os.environ and _POD_TOKEN.exists()
 
 
-def load(folder: Path | None = None) -> Settings:
-    """The settings that hold in `folder` (default: here)."""
-    values = {key: Value(value, "default") for key, value in DEFAULTS.items()}
-    targets: dict[str, dict[str, Value]] = {"local": {"orchestrator": Value("local", "default")}}
+def defaults() -> Settings:
+    """The settings that hold without any file or variable."""
+    targets = {"local": {"orchestrator": Value("local", "default")}}
     if in_pod():
         targets["cluster"] = {"orchestrator": Value("kubernetes", "default")}
+    return Settings({key: Value(value, "default") for key, value in DEFAULTS.items()}, targets)
+
+
+def load(folder: Path | None = None) -> Settings:
+    """The settings that hold in `folder` (default: here)."""
+    own = defaults()
+    values = dict(own.values)
+    targets = {name: dict(table) for name, table in own.targets.items()}
     project = project_file(folder or Path.cwd())
     for file, is_project in ((user_file(), False), (project, True)):
         if file is not None and file.is_file():

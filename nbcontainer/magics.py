@@ -73,6 +73,8 @@ class Magics:
             from nbcontainer.live import Text
 
             return Text(magic_parser(verb, magic).format_help())
+        if magic == "containerize" and "--check" in words:
+            verb, words = "check", [word for word in words if word != "--check"]
         options = parse_magic(verb, magic, words)
         return getattr(self, f"_{verb}")(options)
 
@@ -107,6 +109,13 @@ class Magics:
 
             return Text(json.dumps(made.as_json(), indent=2), value=made)
         return Text(show.image_text(made), show.image_html(made), made)
+
+    def _check(self, options: Any) -> Any:
+        from nbcontainer import api, show_check
+        from nbcontainer.live import Text
+
+        found = api.check(options, self._session())
+        return Text(show_check.inspection_text(found), show_check.inspection_html(found), found)
 
     def _submitted(self, verb: Callable[[Any, Any], Any], options: Any) -> Any:
         run = self._live(self._steps(verb, options))
@@ -175,7 +184,7 @@ class Magics:
         lines = []
         several = len(run.last.pods) > 1 and not options.pod
         try:
-            for log in run.logs(follow=options.follow, tail=options.tail, pod=options.pod):
+            for log in run.logs(follow=options.follow, tail=options.tail, pod=options.pod, previous=options.previous):
                 lines.append(log)
                 if options.follow:
                     print(f"[{log.pod}] {log.line}" if several else log.line, flush=True)

@@ -10,11 +10,11 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nbcontainer import bundle, config, locate, names, script
+from nbcontainer import bundle, config, last, locate, names, script
 from nbcontainer import notebook as notebooks
 from nbcontainer.builders import native
 from nbcontainer.environment import capture, host, interpreter
-from nbcontainer.errors import BaseError, ConfigError, UsageError
+from nbcontainer.errors import BaseError, ConfigError, NbcontainerError, UsageError
 from nbcontainer.image import base as bases
 from nbcontainer.image import plan as plans
 from nbcontainer.image import push as pushes
@@ -68,25 +68,35 @@ def source(options: NotebookOptions, session: Session) -> Source:
     """
     path = locate.locate(options.notebook, shell=session.shell)
     found = notebooks.read(path)
-    live = session.shell is not None and not (options.python or options.kernel or options.notebook)
-    notes = locate.check_saved(found, session.shell) if live else ()
+    notes = locate.check_saved(found, session.shell) if live(options, session) else ()
     converted = script.convert(found)
-    python = interpreter.live() if live else interpreter.choose(found, python=options.python, kernel=options.kernel)
+    python = python_of(found, options, session)
     session.emit(Progress("notebook", f"{path} with {python.executable} ({python.chosen_by})"))
     settings = config.load(path.parent)
     return Source(found, converted, names.identity(path), python, settings, (*notes, *converted.notes))
+
+
+def live(options: NotebookOptions, session: Session) -> bool:
+    """Whether the notebook is the one that runs in this very process."""
+    return session.shell is not None and not (options.python or options.kernel or options.notebook)
+
+
+def python_of(found: Notebook, options: NotebookOptions, session: Session) -> Interpreter:
+    if live(options, session):
+        return interpreter.live()
+    return interpreter.choose(found, python=options.python, kernel=options.kernel)
 
 
 def target(options: TargetOptions, settings: config.Settings) -> Target:
     return settings.target(options.target, namespace=options.namespace)
 
 
-def environment(src: Source, options: ImageOptions, session: Session, state: State | None, store: Store) -> Environment:
-    if options.platform and options.platform != src.interpreter.platform:
-        raise UsageError(
-            f"--platform {options.platform}: the environment captured here is {src.interpreter.platform}",
-            "another platform needs its wheels resolved, which this version can't do",
-        )
+def environment(
+    src: Source, options: ImageOptions, session: Session, state: State | None, store: Store,
+    told: list[NbcontainerError] | None = None,
+) -> Environment:
+    """What the notebook needs. What is missing goes into `told` where there is such a list, else is raised."""
+    check_platform(options, src.interpreter)
     session.emit(Progress("environment", "looking at the environment"))
     extra = [(name, f"--include {name}") for name in options.include]
     if getattr(options, "keep_outputs", False):
@@ -99,7 +109,16 @@ def environment(src: Source, options: ImageOptions, session: Session, state: Sta
         extra=extra,
         max_file=src.settings["max_file"],
         cache_dir=store.cache_dir("environment"),
+        told=told,
     )
+
+
+def check_platform(options: ImageOptions, python: Interpreter) -> None:
+    if options.platform and options.platform != python.platform:
+        raise UsageError(
+            f"--platform {options.platform}: the environment captured here is {python.platform}",
+            "another platform needs its wheels resolved, which this version can't do",
+        )
 
 
 def base(src: Source, options: ImageOptions, env: Environment, where: Target, session: Session, store: Store) -> Base:
@@ -130,13 +149,18 @@ def base(src: Source, options: ImageOptions, env: Environment, where: Target, se
 def plan(
     src: Source, options: ImageOptions, where: Target, session: Session, store: Store, state: State | None = None
 ) -> tuple[ImagePlan, Environment, Overlay]:
-    from nbcontainer import frameworks
-
     if options.image:
         references.parse(options.image)  # a name that can't be is told before work
     env = environment(src, options, session, state, store)
+    made, overlay = planned(src, env, base(src, options, env, where, session, store), state)
+    return made, env, overlay
+
+
+def planned(src: Source, env: Environment, standing: Base, state: State | None = None) -> tuple[ImagePlan, Overlay]:
+    """The plan of `env` on the base `standing`; pure but for reading the notebook."""
+    from nbcontainer import frameworks
+
     overlay = frameworks.detect(env.distributions)
-    standing = base(src, options, env, where, session, store)
     made = plans.image_plan(
         environment=env,
         base=standing,
@@ -146,7 +170,7 @@ def plan(
         state=bundle.state_entries(state) if state else (),
         labels={"io.nbcontainer.notebook": src.notebook.path.name, **overlay.labels},
     )
-    return made, env, overlay
+    return made, overlay
 
 
 def build(
@@ -157,6 +181,7 @@ def build(
     store = Store()
     image_plan, env, overlay = plan(src, options, where, session, store, state)
     built = native.build(image_plan, store, session.emit)
+    last.remember(store, src.identity, last.of(image_plan, built.digest, env.distributions, env.files))
     notes = (*src.notes, *env.notes, *(state.notes if state else ()))
     image = Image(
         reference="",
@@ -198,6 +223,7 @@ def push(made: Made, options: ImageOptions, where: Target, identity: Identity, s
     pushed = pushes.push(
         made.built, to, tags=[to.tag], ca=where.ca, plain_http=where.plain_http, emit=session.emit
     )
+    last.named(Store(), identity, made.built.digest, pushed)
     return replace(made.image, reference=pushed, seconds=made.image.seconds + time.perf_counter() - began)
 
 
@@ -221,6 +247,7 @@ def deliver(
     began = time.perf_counter()
     name = options.image or f"nbcontainer/{identity.slug}"
     reference = runner.load(made.built, name, session.emit)
+    last.named(Store(), identity, made.built.digest, reference)
     return replace(made.image, reference=reference, seconds=made.image.seconds + time.perf_counter() - began)
 
 

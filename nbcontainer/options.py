@@ -139,6 +139,11 @@ class BuildOptions(ImageOptions, TargetOptions, NotebookOptions):
 
 
 @dataclass(frozen=True)
+class CheckOptions(ImageOptions, TargetOptions, NotebookOptions):
+    """What `check` asks: a build's options, but for what becomes of the image."""
+
+
+@dataclass(frozen=True)
 class TrainOptions(RunOptions, ImageOptions, TargetOptions, NotebookOptions):
     parameters: tuple[tuple[str, Any], ...] = opt(
         "value for a name of the cell tagged 'parameters'", "-p", "--parameter", default=(), action="append",
@@ -193,6 +198,7 @@ class LogsOptions(NamedOptions):
                        action="store_true")
     tail: int = opt("only the newest lines of each pod", "--tail", default=-1, type=count, metavar="N")
     pod: str = opt("only this pod", "--pod", metavar="POD")
+    previous: bool = opt("what was printed before the last restart", "--previous", default=False, action="store_true")
 
 
 @dataclass(frozen=True)
@@ -218,6 +224,7 @@ class ConfigOptions:
 
 VERBS: Mapping[str, tuple[type[Any], str]] = {
     "build": (BuildOptions, "Make an image of a notebook and what it needs."),
+    "check": (CheckOptions, "Tell what a notebook would become, and what would fail, before anything is built."),
     "train": (TrainOptions, "Run a notebook as a training job."),
     "serve": (ServeOptions, "Serve a function of a notebook as an HTTP service."),
     "scale": (ScaleOptions, "Change the number of replicas of a service."),
@@ -281,5 +288,7 @@ def magic_parser(verb: str, magic: str) -> Parser:
     parser = Parser(prog=f"%{magic}", description=about, add_help=False)
     if verb == "serve":
         parser.add_argument("callable", help="the function to serve", metavar="CALLABLE", nargs="?", default="")
+    if magic == "containerize":
+        parser.add_argument("--check", action="store_true", help="only tell what it would be, and what would fail")
     add_options(parser, options, magic=True)
     return parser

@@ -18,6 +18,7 @@ from nbcontainer.run import Run
 from nbcontainer.session import Session
 
 if TYPE_CHECKING:
+    from nbcontainer.inspection import Inspection
     from nbcontainer.orchestrators import Forward
 
 T = TypeVar("T")
@@ -26,6 +27,11 @@ T = TypeVar("T")
 def build(notebook: str = "", *, emit: Emit = silent, **given: Any) -> Image | ImagePlan:
     """Make an image of a notebook and what it needs. Options: those of BuildOptions."""
     return api.build(_options(options.BuildOptions, given, notebook=notebook), _session(emit))
+
+
+def check(notebook: str = "", *, emit: Emit = silent, **given: Any) -> Inspection:
+    """What a notebook would become, and what would fail; nothing is built. Options: those of CheckOptions."""
+    return api.check(_options(options.CheckOptions, given, notebook=notebook), _session(emit))
 
 
 def train(notebook: str = "", *, emit: Emit = silent, **given: Any) -> Run:
@@ -54,10 +60,12 @@ def status(name: str = "", **given: Any) -> Run:
     return api.status(_options(options.StatusOptions, given, name=name), _session(silent))
 
 
-def logs(name: str = "", *, follow: bool = False, tail: int = -1, pod: str = "", **given: Any) -> Iterable[Log]:
+def logs(
+    name: str = "", *, follow: bool = False, tail: int = -1, pod: str = "", previous: bool = False, **given: Any
+) -> Iterable[Log]:
     """What a run's pods printed, line by line."""
-    chosen = _options(options.LogsOptions, given, name=name, follow=follow, tail=tail, pod=pod)
-    return api.logs(chosen, _session(silent)).logs(follow=follow, tail=tail, pod=pod)
+    chosen = _options(options.LogsOptions, given, name=name, follow=follow, tail=tail, pod=pod, previous=previous)
+    return api.logs(chosen, _session(silent)).logs(follow=follow, tail=tail, pod=pod, previous=previous)
 
 
 def forward(name: str = "inference", port: int = 0, **given: Any) -> Forward:

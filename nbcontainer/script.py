@@ -38,6 +38,10 @@ _TOO_MUCH = (SyntaxError, ValueError, RecursionError, MemoryError)  # what a par
 _HEAD = "#!/usr/bin/env python\n# coding: utf-8\n"
 
 
+class Expression(str):
+    """The source text of a parameter's default that is no literal."""
+
+
 @dataclass
 class Converted:
     """One cell on its way."""
@@ -108,7 +112,7 @@ def _default(node: ast.expr) -> Any:
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError):
-        return ast.unparse(node)
+        return Expression(ast.unparse(node))
 
 
 def _converted(cell: Cell, notebook: Notebook) -> Converted:

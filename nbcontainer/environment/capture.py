@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from nbcontainer.environment import answers, detect, held, interpreter
 from nbcontainer.environment.roots import Roots
-from nbcontainer.errors import RequirementError
+from nbcontainer.errors import NbcontainerError, RequirementError
 from nbcontainer.model import Distribution, Environment, Interpreter, Notebook, Script
 
 _FORMAT = 2
@@ -31,22 +32,25 @@ def capture(
     exclude: frozenset[str] = OURS,
     max_file: int = 10 * 2**20,
     cache_dir: Path,
+    told: list[NbcontainerError] | None = None,
 ) -> Environment:
     """The Environment of `notebook`: distributions with reasons, local modules, files, notes.
 
     `modules` are import names that a served callable uses; `extra` are (requirement, reason) pairs; `exclude` are ids
     of distributions that stay out unless a pip line asks for them. `max_file` in bytes. Raises RequirementError for an
-    import or a requirement that nothing installed provides.
+    import or a requirement that nothing installed provides; with a list `told` that goes there, and the rest is given.
     """
     _refuse_foreign(python)
     answer = interpreter.probed(python, cache_dir, notebook.path.parent)
     roots = Roots(notebook, python, detect.Installed(answer), max_file, cache_dir)
-    roots.walk(modules)
+    with _telling(told):
+        roots.walk(modules)
     if script.ipython:
-        roots.need("ipython", "IPython", script.ipython)
+        with _telling(told):
+            roots.need("ipython", "IPython", script.ipython)
     asked = [(f"cell {number} installs it", line, f"cell {number}") for number, line in script.requirements]
     asked += [(why, line, why) for line, why in extra]
-    reasons, notes = _closure(roots, asked, exclude, cache_dir)
+    reasons, notes = _closure(roots, asked, exclude, cache_dir, told)
     by_id = roots.installed.by_id
     found = [held.distribution(by_id[key], tuple(why), python, cache_dir) for key, why in reasons.items()]
     return Environment(
@@ -55,6 +59,17 @@ def capture(
         files=tuple(roots.nearby.taken[path] for path in sorted(roots.nearby.taken)),
         notes=tuple(dict.fromkeys([*roots.notes, *roots.nearby.notes, *notes, *_modified(found)])),
     )
+
+
+@contextmanager
+def _telling(told: list[NbcontainerError] | None) -> Iterator[None]:
+    """Put what is missing into `told`, where there is such a list."""
+    try:
+        yield
+    except RequirementError as error:
+        if told is None:
+            raise
+        told.append(error)
 
 
 def _refuse_foreign(python: Interpreter) -> None:
@@ -77,7 +92,8 @@ def _modified(found: Iterable[Distribution]) -> list[str]:
 
 
 def _closure(
-    roots: Roots, asked: list[tuple[str, str, str]], exclude: frozenset[str], cache_dir: Path
+    roots: Roots, asked: list[tuple[str, str, str]], exclude: frozenset[str], cache_dir: Path,
+    told: list[NbcontainerError] | None = None,
 ) -> tuple[detect.Reasons, list[str]]:
     """Roots and asked-for requirements with all that they require; remembered, as reading requirements is slow."""
     installed = roots.installed
@@ -93,13 +109,16 @@ def _closure(
     reasons = {key: list(why) for key, why in roots.reasons.items() if key not in exclude}
     extras: dict[str, set[str]] = {}
     notes: list[str] = []
+    before = len(told or ())
     for why, line, where in asked:
-        key, wanted, note = detect.requirement(line, where, installed)
-        if key:
-            reasons.setdefault(key, []).append(why)
-            extras.setdefault(key, set()).update(wanted)
-            notes += [note] if note else []
+        with _telling(told):
+            key, wanted, note = detect.requirement(line, where, installed)
+            if key:
+                reasons.setdefault(key, []).append(why)
+                extras.setdefault(key, set()).update(wanted)
+                notes += [note] if note else []
     found, missing = detect.closed(reasons, extras, installed)
     found = {key: why for key, why in found.items() if key not in exclude or key in reasons}
-    answers.write(place, json.dumps({"reasons": found, "notes": notes + missing}).encode())
+    if len(told or ()) == before:
+        answers.write(place, json.dumps({"reasons": found, "notes": notes + missing}).encode())
     return found, notes + missing
