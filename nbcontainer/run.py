@@ -52,9 +52,9 @@ class Run:
             self.last = status
             yield status
 
-    def logs(self, *, follow: bool = False, tail: int = -1, pod: str = "") -> Iterator[Log]:
-        """What its pods printed; with `follow` to the end."""
-        return self._runner.logs(self.name, LogOptions(follow=follow, tail=tail, pod=pod))
+    def logs(self, *, follow: bool = False, tail: int = -1, pod: str = "", previous: bool = False) -> Iterator[Log]:
+        """What its pods printed; with `follow` to the end, with `previous` before they were restarted last."""
+        return self._runner.logs(self.name, LogOptions(follow=follow, tail=tail, pod=pod, previous=previous))
 
     def scale(self, replicas: int) -> Run:
         self.last = self._runner.scale(self.name, replicas)

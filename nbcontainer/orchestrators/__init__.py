@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from nbcontainer.errors import ConfigError, UsageError
+from nbcontainer.errors import ConfigError, RunNotFound, UsageError
 from nbcontainer.model import BuiltImage, Emit, Log, RunStatus, Target, Workload
 
 BUILT_IN = {
@@ -49,6 +49,12 @@ class Changes:
 
     runs: Mapping[str, RunStatus | None] = field(default_factory=dict)  # by name, None = gone
     trouble: str = ""  # one line while the target can't be reached
+
+
+def not_restarted(pods: list[str], run: str) -> RunNotFound:
+    """The error of a previous log that can't be: these are the pods that were asked for."""
+    who = pods[0] if len(pods) == 1 else f"no pod of {run}"
+    return RunNotFound(f"{who} has {'not ' if len(pods) == 1 else ''}been restarted: there is no previous log")
 
 
 class Forward(Protocol):

@@ -7,7 +7,6 @@ In the flow: Workload -> manifests -> Run -> Events.
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from collections.abc import Iterator
@@ -17,20 +16,12 @@ from typing import Literal
 
 from nbcontainer.errors import RunNotFound, Unsupported
 from nbcontainer.model import BuiltImage, Emit, Log, RunStatus, Target, Workload
-from nbcontainer.orchestrators import Forward, LogOptions, Selector, marks
-from nbcontainer.orchestrators.kubernetes import doctor, logs, manifests, status, submit, view
+from nbcontainer.orchestrators import Changes, Forward, LogOptions, Selector, marks
+from nbcontainer.orchestrators.kubernetes import doctor, logs, manifests, status, submit, view, watching
 from nbcontainer.orchestrators.kubernetes.client import Client
 from nbcontainer.orchestrators.kubernetes.reflector import Reflector
 from nbcontainer.orchestrators.kubernetes.view import Object, View
 
-# Everything but the noise of a pod that is well: a namespace's events are many.
-EVENTS = ",".join(
-    f"reason!={word}"
-    for word in ("Scheduled", "Created", "Started", "Killing", "SuccessfulCreate", "SuccessfulDelete", "Completed",
-                 "ScalingReplicaSet", "LeaderElection")
-)
-SETTLE = 0.05  # seconds in which changes are taken together
-TICK = 5.0  # seconds between looks at the clock: a start timeout passes without any change
 GONE = 12.0  # seconds that stop() waits for the pods to end
 
 
@@ -85,9 +76,8 @@ class Kubernetes:
     def _views(self, selector: Selector) -> list[View]:
         """One list per resource, at the same time: a round trip is what a far cluster costs."""
         labels = manifests.selector(selector.name, selector.kind, selector.notebook)
-        owners = {"": ["jobs", "deployments"], "training": ["jobs"], "inference": ["deployments"]}[selector.kind]
-        wanted = [(kind, {"labelSelector": labels}) for kind in (*owners, "pods")]
-        wanted.append(("events", {"fieldSelector": EVENTS}))
+        wanted = [(kind, {"labelSelector": labels}) for kind in (*watching.OWNERS[selector.kind], "pods")]
+        wanted.append(("events", {"fieldSelector": watching.EVENTS}))
         self.client.connection  # noqa: B018  (connect once, here, not in four threads)
         with ThreadPoolExecutor(len(wanted)) as pool:
             *lists, pods, events = pool.map(lambda each: self.client.items(each[0], **each[1]), wanted)
@@ -109,41 +99,11 @@ class Kubernetes:
     # ---------------------------------------------------------------- watching
     def watch(self, name: str, stop: threading.Event) -> Iterator[RunStatus]:
         """The status now, then at every change, until a training run has ended, the run is gone or `stop` is set."""
-        first = self._one(name)
-        kind = "jobs" if first.training else "deployments"
-        labels = {"labelSelector": manifests.selector(name, "training" if first.training else "inference")}
-        changes: queue.SimpleQueue[None] = queue.SimpleQueue()
+        yield from watching.one(self.client, self._one(name), self._status, stop)
 
-        def changed() -> None:
-            changes.put(None)
-
-        last = self._status(first)
-        yield last
-        with (
-            Reflector(self.client, kind, changed, **labels) as owners,
-            Reflector(self.client, "pods", changed, **labels) as pods,
-            Reflector(self.client, "events", changed, fieldSelector=EVENTS) as events,
-        ):
-            mirrors = (owners, pods, events)
-            while not stop.is_set() and not _over(last):
-                _wait(changes, stop)
-                failure = next((each.failure for each in mirrors if each.failure), None)
-                if failure:
-                    raise failure
-                if not all(each.synced.is_set() for each in mirrors):
-                    continue
-                now = self._seen(first, owners.objects(), pods.objects(), events.objects(), last)
-                if now != last:
-                    last = now
-                    yield last
-
-    def _seen(self, first: View, owners: list[Object], pods: list[Object], events: list[Object],
-              last: RunStatus) -> RunStatus:
-        uid = first.owner["metadata"]["uid"]
-        mine = next((each for each in owners if each["metadata"]["uid"] == uid), None)
-        if mine is None:
-            return replace(last, phase="Stopped", reason="", pods=(), replicas=replace(last.replicas, ready=0))
-        return self._status(self._view(mine, pods, events))
+    def watch_runs(self, selector: Selector, stop: threading.Event) -> Iterator[Changes]:
+        """All matching runs now, then what changes, until `stop` is set."""
+        return watching.every(self.client, selector, self._status, stop)
 
     def logs(self, name: str, options: LogOptions) -> Iterator[Log]:
         found = self._one(name)
@@ -151,6 +111,8 @@ class Kubernetes:
         logs.check_pod(list(found.pods), options.pod, name)
         if not options.follow:
             pods = [pod for pod in reversed(found.pods) if options.pod in ("", pod["metadata"]["name"])]
+            if options.previous:
+                return logs.read_previous(self.client, pods, options, name)
             return logs.read(self.client, pods, options)
         return self._follow(found, selector, options)
 
@@ -210,22 +172,3 @@ class Kubernetes:
             return sorted(pod["metadata"]["name"] for pod in self._list("pods", labels) if view.ready(pod))
 
         return PortForward(self.client, port, ready)
-
-
-def _over(last: RunStatus) -> bool:
-    """Whether nothing will change any more: a training run has ended, or the last pod of a stopped run is gone."""
-    return not last.pods if last.phase == "Stopped" else last.ended and last.kind == "training"
-
-
-def _wait(changes: queue.SimpleQueue[None], stop: threading.Event) -> None:
-    """Until something changed, TICK has passed or `stop` is set; changes at the same moment count as one."""
-    until = time.monotonic() + TICK
-    while not stop.is_set() and time.monotonic() < until:
-        try:
-            changes.get(timeout=0.25)
-        except queue.Empty:
-            continue
-        time.sleep(SETTLE)
-        while not changes.empty():
-            changes.get()
-        return

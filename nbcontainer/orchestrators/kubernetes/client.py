@@ -120,8 +120,11 @@ class Client:
 
     # ---------------------------------------------------------------- one request
     def call(self, method: str, path: str, query: Query | None = None, body: Object | None = None,
-             content: str = "application/json") -> Object:
-        """One request, tried again on a lost connection, 429 and 5xx: every body we send may arrive twice."""
+             content: str = "application/json", *, patient: bool = True) -> Object:
+        """One request, tried again on a lost connection, 429 and 5xx: every body we send may arrive twice.
+
+        `patient` False: one try, for a caller that has pauses of its own.
+        """
         began = time.monotonic()
         for attempt in range(1, TRIES + 1):
             try:
@@ -130,7 +133,7 @@ class Client:
                 return json.loads(data) if data else {}
             except (errors.Unreachable, errors.Refused) as error:
                 code = getattr(error, "code", 0)
-                final = attempt == TRIES or time.monotonic() - began > PATIENCE
+                final = not patient or attempt == TRIES or time.monotonic() - began > PATIENCE
                 if final or not (code == 0 or code == 429 or code >= 500):
                     raise
                 pause = max(getattr(error, "wait", 0.0), 0.2 * 2**attempt) * random.uniform(0.8, 1.2)

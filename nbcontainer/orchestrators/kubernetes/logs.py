@@ -15,7 +15,7 @@ from typing import Any
 
 from nbcontainer.errors import NbcontainerError, RunNotFound
 from nbcontainer.model import Log
-from nbcontainer.orchestrators import LogOptions
+from nbcontainer.orchestrators import LogOptions, not_restarted
 from nbcontainer.orchestrators.kubernetes import errors, manifests, view
 from nbcontainer.orchestrators.kubernetes.client import Client
 from nbcontainer.orchestrators.kubernetes.reflector import Reflector, close, hang_up, lines
@@ -35,6 +35,31 @@ def read(client: Client, pods: list[Object], options: LogOptions) -> Iterator[Lo
     return heapq.merge(*streams, key=lambda log: log.time)
 
 
+def read_previous(client: Client, pods: list[Object], options: LogOptions, run: str) -> Iterator[Log]:
+    """What the containers printed before they were started last, merged by time. Raises RunNotFound when none was
+    restarted, as far as its node remembers."""
+    restarted = [pod for pod in pods if view.state(pod, "terminated", "lastState")]
+    if not restarted:
+        raise not_restarted([pod["metadata"]["name"] for pod in pods], run)
+    return _merged_previous(client, restarted, options.tail, run)
+
+
+def _merged_previous(client: Client, pods: list[Object], tail: int, run: str) -> Iterator[Log]:
+    query = {"previous": "true", **({"tailLines": tail} if tail >= 0 else {})}
+    streams = []
+    for pod in pods:
+        name = pod["metadata"]["name"]
+        try:
+            streams.append(_read(client, name, _open(client, name, query)))
+        except errors.Refused as error:
+            if error.code not in (400, 404):  # the node has removed it
+                raise
+    if not streams:
+        raise RunNotFound(f"the previous log of {', '.join(pod['metadata']['name'] for pod in pods)} is gone: "
+                          "its node no longer has it")
+    yield from heapq.merge(*streams, key=lambda log: log.time)
+
+
 def _past(client: Client, pod: Object, tail: int) -> Iterator[Log]:
     """One pod's lines; of a container that was restarted the last instance's too."""
     restarted = view.container(pod).get("restartCount", 0) and view.state(pod, "running")
@@ -50,13 +75,17 @@ def _once(client: Client, pod: Object, tail: int, **more: Any) -> Iterator[Log]:
     name = pod["metadata"]["name"]
     try:
         response = _open(client, name, {**({"tailLines": tail} if tail >= 0 else {}), **more})
-        for line in lines(response, client.connection.host, LONGEST):
-            stamp, text = split(line)
-            yield Log(name, text, stamp)
-        response.release_conn()
+        yield from _read(client, name, response)
     except errors.Refused as error:
         if error.code not in (400, 404):  # nothing was printed yet, or the pod has gone meanwhile
             raise
+
+
+def _read(client: Client, pod: str, response: Any) -> Iterator[Log]:
+    for line in lines(response, client.connection.host, LONGEST):
+        stamp, text = split(line)
+        yield Log(pod, text, stamp)
+    response.release_conn()
 
 
 def _open(client: Client, pod: str, query: Object, silence: float = 30.0) -> Any:

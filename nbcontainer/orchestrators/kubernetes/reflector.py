@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from nbcontainer.errors import Forbidden, TargetError
+from nbcontainer.errors import Forbidden, TargetError, one_line
 from nbcontainer.orchestrators.kubernetes import errors
 from nbcontainer.orchestrators.kubernetes.client import PAGE, Client
 
@@ -29,8 +29,9 @@ SLOWEST = 30.0  # seconds between tries at the most
 class Reflector:
     """Mirrors `resource` as selected; calls `changed` from its thread after every change.
 
-    `synced` is set after the first list. `failure` holds an error that no retry can mend (Forbidden); the thread ends
-    then. Use as a context manager.
+    `synced` is set after the first list. `failure` holds an error of that list that no retry can mend (Forbidden, wrong
+    credentials); the thread ends then. `trouble` is one line while the server can't be reached or refuses; the mirror
+    stays as it was last seen. Use as a context manager.
     """
 
     def __init__(self, client: Client, resource: str, changed: Callable[[], None], **selectors: str) -> None:
@@ -39,12 +40,14 @@ class Reflector:
         self._changed = changed
         self._selectors = selectors
         self._stop = threading.Event()
+        self._kick = threading.Event()
         self._response: Any = None
         self._objects: dict[str, Object] = {}
         self._lock = threading.Lock()
         self._tries = 0
         self.synced = threading.Event()
         self.failure: TargetError | None = None
+        self.trouble = ""
         self._thread = threading.Thread(target=self._run, daemon=True, name=f"watch {resource}")
 
     def __enter__(self) -> Reflector:
@@ -53,13 +56,22 @@ class Reflector:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
+        self._kick.set()
         response = self._response
         if response is not None:
             hang_up(response)
 
     def objects(self) -> list[Object]:
+        return list(self.snapshot().values())
+
+    def snapshot(self) -> dict[str, Object]:
+        """The objects by uid; an object that did not change is the same one as in the last snapshot."""
         with self._lock:
-            return list(self._objects.values())
+            return dict(self._objects)
+
+    def retry(self) -> None:
+        """Try again now where a pause between tries is going on: the server is known to be back."""
+        self._kick.set()
 
     # ---------------------------------------------------------------- the thread
     def _run(self) -> None:
@@ -70,18 +82,39 @@ class Reflector:
                     version = self._list()
                 version = self._watch(version)
             except TargetError as error:
-                if isinstance(error, Forbidden) and not self.synced.is_set():  # later ones are a server starting up
-                    self.failure = error
-                    self.synced.set()
-                    self._changed()
+                if self._final(error):
                     return
-                if getattr(error, "code", 0) == 410:
-                    version = ""
-                self._pause(getattr(error, "wait", 0.0))
+                version = self._failed(error, version)
+            except Exception as error:  # a proxy's page where JSON should be: a mirror must not die unseen
+                version = self._failed(TargetError(f"the cluster's answer can't be read: {error!r}"), "")
+
+    def _final(self, error: TargetError) -> bool:
+        """Whether the first list is refused for good; later such refusals are a server that is starting up."""
+        if self.synced.is_set() or not (isinstance(error, Forbidden) or getattr(error, "code", 0) == 401):
+            return False
+        self.failure = error
+        self.synced.set()
+        self._changed()
+        return True
+
+    def _failed(self, error: TargetError, version: str) -> str:
+        """Say it and pause; gives the version to go on from."""
+        expired = getattr(error, "code", 0) == 410
+        if not expired:
+            self._say(one_line(error.message, 300))
+        self._pause(getattr(error, "wait", 0.0))
+        return "" if expired else version
+
+    def _say(self, trouble: str) -> None:
+        if trouble != self.trouble and not self._stop.is_set():
+            self.trouble = trouble
+            self._changed()
 
     def _pause(self, at_least: float) -> None:
         self._tries += 1
-        self._stop.wait(max(at_least, min(SLOWEST, 0.25 * 2 ** min(self._tries, 10)) * random.uniform(0.5, 1.0)))
+        self._kick.clear()
+        if not self._stop.is_set():
+            self._kick.wait(max(at_least, min(SLOWEST, 0.25 * 2 ** min(self._tries, 10)) * random.uniform(0.5, 1.0)))
 
     def _list(self) -> str:
         """Replace the mirror; gives the version that a watch goes on from."""
@@ -89,8 +122,8 @@ class Reflector:
         more = version = ""
         while True:
             query = {**self._selectors, "limit": PAGE, **({"continue": more} if more else {})}
-            answer = self._client.call("GET", self._path, query)
-            found.update((each["metadata"]["uid"], each) for each in answer.get("items") or [])
+            answer = self._client.call("GET", self._path, query, patient=bool(more))
+            found.update((each["metadata"]["uid"], self._kept(each)) for each in answer.get("items") or [])
             more, version = answer["metadata"].get("continue", ""), answer["metadata"]["resourceVersion"]
             if not more:
                 break
@@ -99,7 +132,15 @@ class Reflector:
         self.synced.set()
         if changed:
             self._changed()
+        self._say("")
         return str(version)
+
+    def _kept(self, thing: Object) -> Object:
+        """`thing`, or the object that is held if that is as new; without what only the server's merges need."""
+        thing["metadata"].pop("managedFields", None)
+        held = self._objects.get(thing["metadata"]["uid"], {"metadata": {}})
+        same = held["metadata"].get("resourceVersion") == thing["metadata"]["resourceVersion"]
+        return held if same else thing
 
     def _watch(self, version: str) -> str:
         """Follow changes until the server ends the watch; gives the newest version, "" when a new list is due."""
@@ -111,6 +152,7 @@ class Reflector:
         try:
             if self._stop.is_set():  # __exit__ came before there was a response to hang up
                 return version
+            self._say("")
             for line in lines(response, self._client.connection.host):
                 if self._stop.is_set():
                     break
@@ -138,6 +180,7 @@ class Reflector:
         newest = str(thing["metadata"]["resourceVersion"])
         if kind == "BOOKMARK":
             return newest
+        thing["metadata"].pop("managedFields", None)
         with self._lock:
             if kind == "DELETED":
                 self._objects.pop(thing["metadata"]["uid"], None)

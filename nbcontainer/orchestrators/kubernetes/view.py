@@ -115,15 +115,24 @@ def start_timeout(owner: Object) -> float:
         return 0.0
 
 
+def deadline(owner: Object) -> datetime | None:
+    """Until when the run has to have started, by the server's clock; None when nothing limits that."""
+    limit = start_timeout(owner)
+    if not limit or owner.get("spec", {}).get("suspend"):
+        return None
+    since = moment(annotation(owner, manifests.SUBMITTED)) or created(owner)
+    since = max(since, moment(owner.get("status", {}).get("startTime")) or EPOCH)
+    return since + timedelta(seconds=limit)
+
+
 def overdue(found: View) -> bool:
     """Whether the run has not started within its start timeout, by the server's clock."""
-    limit = start_timeout(found.owner)
-    since = moment(annotation(found.owner, manifests.SUBMITTED)) or created(found.owner)
-    since = max(since, moment(found.owner.get("status", {}).get("startTime")) or EPOCH)
-    if not limit or found.owner.get("spec", {}).get("suspend") or found.now < since + timedelta(seconds=limit):
+    until = deadline(found.owner)
+    if until is None or found.now < until:
         return False
-    if found.training:
-        return not any(started(pod) for pod in found.pods)
+    if found.training:  # pods of an ended one may be gone
+        ended = condition(found.owner, "Complete") or condition(found.owner, "Failed")
+        return not ended and not any(started(pod) for pod in found.pods)
     late = any(c.get("reason") == "ProgressDeadlineExceeded" for c in conditions(found.owner))
     return late and not found.owner.get("status", {}).get("availableReplicas")
 

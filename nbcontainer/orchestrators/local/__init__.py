@@ -8,13 +8,14 @@ In the flow: Workload -> containers -> Run -> Events.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Literal
 
 from nbcontainer.errors import RunNotFound, TargetError, Unsupported
 from nbcontainer.model import BuiltImage, Emit, Log, RunStatus, Target, Workload
-from nbcontainer.orchestrators import Forward, LogOptions, Selector
+from nbcontainer.orchestrators import Changes, Forward, LogOptions, Selector
 from nbcontainer.orchestrators.local import containers, forward, load, logs, owners, roll, status, submit
 from nbcontainer.orchestrators.local.engine import Engine
 from nbcontainer.orchestrators.local.view import Container, Reader, View
@@ -100,9 +101,28 @@ class Local:
                 last = now
                 yield last
 
+    def watch_runs(self, selector: Selector, stop: threading.Event) -> Iterator[Changes]:
+        """All matching runs now, then what changes, until `stop` is set; looks less often where looking takes long."""
+        last: dict[str, RunStatus] = {}
+        trouble, listed = "", False
+        while not stop.is_set():
+            began = time.monotonic()
+            try:
+                now, said = {run.name: run for run in self.find(selector)}, ""
+            except TargetError as error:
+                now, said = last, error.message
+            took = time.monotonic() - began
+            changed = {name: now.get(name) for name in {**last, **now} if now.get(name) != last.get(name)}
+            if changed or said != trouble or not (listed or said):
+                last, trouble, listed = now, said, listed or not said
+                yield Changes(changed, trouble)
+            stop.wait(max(POLL, 4 * took))
+
     def logs(self, name: str, options: LogOptions) -> Iterator[Log]:
         found = self._one(name)
         logs.check_pod(found, options, name)
+        if options.previous:
+            return logs.read_previous(self.engine, found, options)
         if not options.follow:
             return logs.read(self.engine, found, options)
 

@@ -8,18 +8,20 @@ In the flow: Run -> Events.
 from __future__ import annotations
 
 import heapq
+import itertools
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
 from nbcontainer.errors import NbcontainerError, RunNotFound, TargetError
 from nbcontainer.model import Log
-from nbcontainer.orchestrators import LogOptions
+from nbcontainer.orchestrators import LogOptions, not_restarted
 from nbcontainer.orchestrators.local.engine import Engine, Refused
 from nbcontainer.orchestrators.local.stream import Stream
-from nbcontainer.orchestrators.local.view import Container, View, container
+from nbcontainer.orchestrators.local.view import Container, View, container, moment
 from nbcontainer.orchestrators.stamps import Stamps
 
 LOOK = 0.5  # seconds between looks for new containers and at `stop`
@@ -40,6 +42,29 @@ def read(engine: Engine, view: View, options: LogOptions) -> Iterator[Log]:
     """What the containers have printed so far, merged by time."""
     streams = [_once(engine, each, options.tail) for each in _chosen(view, options)]
     return heapq.merge(*streams, key=lambda log: log.time)
+
+
+def read_previous(engine: Engine, view: View, options: LogOptions) -> Iterator[Log]:
+    """What the containers printed before they were started last: an engine keeps one log for all starts of one.
+
+    Of a container that waits to be started again that is all. Raises RunNotFound when none was restarted.
+    """
+    chosen = _chosen(view, options)
+    restarted = [each for each in chosen if each.restarts]
+    if not restarted:
+        raise not_restarted([each.pod for each in chosen], view.name)
+    return heapq.merge(*(_before(engine, each, options.tail) for each in restarted), key=lambda log: log.time)
+
+
+def _before(engine: Engine, found: Container, tail: int) -> Iterator[Log]:
+    started = found.started if found.state == "running" else None
+
+    def earlier(log: Log) -> bool:
+        written = moment(log.time)
+        return started is None or written is None or written < started
+
+    logs = itertools.takewhile(earlier, _once(engine, found, -1))
+    yield from deque(logs, maxlen=tail) if tail >= 0 else logs
 
 
 def _chosen(view: View, options: LogOptions) -> list[Container]:
