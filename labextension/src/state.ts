@@ -1,61 +1,24 @@
-/**
- * What the page knows: the notebook in front, the server's answers about it, its tasks, the target that was chosen.
- *
- * What this is: one object that all parts of the panel share, with a signal for each thing that changes. What it is not: a
- * place to keep anything. All of it comes from the server and comes back after a reload; only drafts of forms live here.
- * In the flow: client and channel -> PanelState -> panel/, runs/, logs/, inference/.
- */
+// What the page knows: the notebook in front, the server's answers about it, its tasks, the target that was chosen.
+// 
+// What this is: one object that all parts of the panel share, with a signal for each thing that changes. What it is not: a
+// place to keep anything. All of it comes from the server and comes back after a reload; only drafts of forms live here.
+// In the flow: client and channel -> PanelState -> panel/, runs/, logs/, inference/.
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { IDisposable } from '@lumino/disposable';
 import { Signal } from '@lumino/signaling';
 
+import { type Answer, nothing, settled } from './answer';
 import type { Channel } from './channel';
-import { ApiError, type Client } from './client';
-import type { Form, Verb } from './panel/form';
+import { type Client, RequestError } from './client';
+import { type Desk, type RunRef, refOf, type Section } from './desk';
+import type { Form, Kind, Place } from './panel/form';
 import { type Tasks, applyList, applyTask, forget, noTasks } from './panel/tasklist';
-import type { components } from './wire';
+import type { Capabilities, Inspection, Request, Target, Task } from './types';
 
-export type Schemas = components['schemas'];
-export type Capabilities = Schemas['Capabilities'];
-export type Inspection = Schemas['Inspection'];
-export type Problem = Schemas['Problem'];
-export type Run = Schemas['Run'];
-export type Task = Schemas['Task'];
+export { type Answer, problemOf } from './answer';
+export { type Desk, type RunRef, type Section, refOf } from './desk';
 
-/** Names a run for a tab that shows it; plain JSON, so that the layout can restore the tab. */
-export interface RunRef {
-  name: string;
-  target: string;
-  namespace: string;
-  /** Path on the server of the notebook whose settings hold; "" for none. */
-  notebook: string;
-}
-
-/** The sections of the panel, in order. */
-export type Section = 'notebook' | 'launch' | 'activity' | 'runs';
-
-/** What the surrounding application does for the panel; index.ts gives it. */
-export interface Desk {
-  openLog(run: RunRef, pod?: string): void;
-  openInference(run: RunRef): void;
-  /** Put `text` into a new cell below the active one. */
-  insertCell(text: string): void;
-  /** The sources of the current notebook's code cells. */
-  cells(): string[];
-  /** Whether the notebook has changes that are not saved, and how to save them. */
-  dirty(): boolean;
-  save(): Promise<void>;
-  openNotebook(path: string): void;
-}
-
-/** An answer of the server that may still be on its way. */
-export interface Answer<T> {
-  value: T | null;
-  error: Problem | null;
-  loading: boolean;
-}
-
-const nothing = { value: null, error: null, loading: false } as const;
+const nowhere: Place = { target: '', namespace: '', base: '', include: '', image: '' };
 const SETTLE = 400; // ms: several changes of a notebook at once ask the server once
 
 export interface PanelStateOptions {
@@ -86,7 +49,7 @@ export class PanelState implements IDisposable {
   /** A section that should open and take the focus. */
   readonly revealed = new Signal<this, Section>(this);
   /** A form was filled from outside (a retry). */
-  readonly drafted = new Signal<this, Verb>(this);
+  readonly drafted = new Signal<this, Kind>(this);
 
   constructor(options: PanelStateOptions) {
     this.client = options.client;
@@ -94,7 +57,7 @@ export class PanelState implements IDisposable {
     this.trans = options.trans;
     this.desk = options.desk;
     this._tasksTopic = this.channel.subscribe('tasks', value => this._takeTasks(value as Task[] | null));
-    this.channel.bootChanged.connect(this._restarted, this);
+    this.channel.rebooted.connect(this.refresh, this);
   }
 
   /** Path on the server of the current notebook; "" when there is none. */
@@ -106,8 +69,8 @@ export class PanelState implements IDisposable {
       return;
     }
     this._notebook = path;
-    this._base = '';
-    this._target = this._namespace = '';
+    this._turn += 1; // an answer about the one before is of no use
+    this._place = nowhere;
     this._prefilled = false;
     this._inspection = nothing;
     this.notebookChanged.emit(path);
@@ -138,15 +101,21 @@ export class PanelState implements IDisposable {
   }
   /** The chosen target's name; "" = the default one. */
   get target(): string {
-    return this._target;
+    return this._place.target;
   }
   /** The chosen namespace; "" = the target's. */
   get namespace(): string {
-    return this._namespace;
+    return this._place.namespace;
   }
-  /** The chosen base; "" = what the settings say. */
-  get base(): string {
-    return this._base;
+  /** Where and of what all is made that the panel makes; "" is what the settings say. */
+  get place(): Place {
+    return this._place;
+  }
+  /** The chosen target as the server knows it. */
+  get resolved(): Target | null {
+    const known = this._capabilities.value;
+    const name = this._place.target || known?.default_target;
+    return known?.targets.find(each => each.name === name) ?? null;
   }
   get highlighted(): string {
     return this._highlighted;
@@ -155,21 +124,13 @@ export class PanelState implements IDisposable {
     return this._disposed;
   }
 
-  chooseTarget(target: string, namespace: string): void {
-    if (target !== this._target || namespace !== this._namespace) {
-      this._target = target;
-      this._namespace = namespace;
-      this._prefilled = true;
-      this.targetChanged.emit();
-      this.refresh();
-    }
-  }
-
-  chooseBase(base: string): void {
-    if (base !== this._base) {
-      this._base = base;
-      this._prefilled = true;
-      this.targetChanged.emit();
+  /** Change the place. A base or a target changes what the notebook would become, so the server is asked again. */
+  choose(change: Partial<Place>): void {
+    const before = this._place;
+    this._place = { ...before, ...change };
+    this._prefilled = true;
+    this.targetChanged.emit();
+    if (['target', 'namespace', 'base'].some(key => before[key as keyof Place] !== this._place[key as keyof Place])) {
       this.refresh();
     }
   }
@@ -204,8 +165,8 @@ export class PanelState implements IDisposable {
     }
   }
 
-  /** Begin a task. Rejects with an ApiError that says what is wrong with the request. */
-  async start(request: Schemas['Request']): Promise<Task> {
+  /** Begin a task. Rejects with a RequestError that says what is wrong with the request. */
+  async start(request: Request): Promise<Task> {
     const task = await this.client.startTask(request);
     return this._begun(task);
   }
@@ -224,7 +185,7 @@ export class PanelState implements IDisposable {
     try {
       await this.client.endTask(task.id);
     } catch (error) {
-      if (!(error instanceof ApiError && error.status === 404)) {
+      if (!(error instanceof RequestError && error.status === 404)) {
         throw error;
       }
     }
@@ -281,10 +242,6 @@ export class PanelState implements IDisposable {
     }
   }
 
-  private _restarted(): void {
-    this.refresh();
-  }
-
   private async _ask(): Promise<void> {
     const turn = ++this._turn;
     this._stale = false;
@@ -299,7 +256,8 @@ export class PanelState implements IDisposable {
     if (notebook === '') {
       return;
     }
-    const query = { notebook, target: this._target, namespace: this._namespace, base: this._base };
+    const { target, namespace, base } = this._place;
+    const query = { notebook, target, namespace, ...(base !== '' && { base }) };
     const inspection = await settled(this.client.inspect(query), this._inspection.value);
     if (current()) {
       this._setInspection(inspection);
@@ -321,14 +279,17 @@ export class PanelState implements IDisposable {
     this._prefilled = true;
     const used = last.train ?? last.serve ?? last.build ?? {};
     const known = this._capabilities.value?.targets.some(each => each.name === used.target) ?? false;
-    this.chooseTarget(known ? (used.target ?? '') : '', known ? (used.namespace ?? '') : '');
-    this.chooseBase(used.base ?? '');
+    this.choose({
+      target: known ? (used.target ?? '') : '',
+      namespace: known ? (used.namespace ?? '') : '',
+      base: used.base ?? '',
+      include: (used.include ?? []).join(', '),
+      image: used.image?.includes('@') ? '' : (used.image ?? '') // one run of a finished image is no habit
+    });
   }
 
   private _notebook = '';
-  private _target = '';
-  private _namespace = '';
-  private _base = '';
+  private _place: Place = nowhere;
   private _highlighted = '';
   private _visible = false;
   private _stale = true;
@@ -341,25 +302,4 @@ export class PanelState implements IDisposable {
   private _tasks: Tasks = noTasks;
   private readonly _ours = new Set<string>();
   private readonly _tasksTopic: IDisposable;
-}
-
-/** How a tab names the run of a task. */
-export function refOf(task: Task, run: Run): RunRef {
-  return { name: run.name, target: run.target, namespace: run.namespace, notebook: task.notebook };
-}
-
-async function settled<T>(asked: Promise<T>, before: T | null): Promise<Answer<T>> {
-  try {
-    return { value: await asked, error: null, loading: false };
-  } catch (error) {
-    return { value: before, error: problemOf(error), loading: false };
-  }
-}
-
-/** Any failure in the form in which the server tells its own. */
-export function problemOf(error: unknown): Problem {
-  if (error instanceof ApiError) {
-    return error.problem;
-  }
-  return { stage: '', message: error instanceof Error ? error.message : String(error), hint: '' };
 }

@@ -1,12 +1,8 @@
-/**
- * The list of tasks as this page has it: the server's, plus what was answered to our own requests meanwhile.
- *
- * What this is: pure functions from one list to the next. What it is not: asking the server (state.ts).
- * In the flow: topic "tasks" and the answers to POST and DELETE -> Tasks -> the Activity section.
- */
-import type { components } from '../wire';
-
-type Task = components['schemas']['Task'];
+// The list of tasks as this page has it: the server's, plus what was answered to our own requests meanwhile.
+// 
+// What this is: pure functions from one list to the next. What it is not: asking the server (state.ts).
+// In the flow: topic "tasks" and the answers to POST and DELETE -> Tasks -> the Activity section.
+import type { Task } from '../types';
 
 export interface Tasks {
   /** Newest first. */
