@@ -30,10 +30,14 @@ export class Channel implements IDisposable, IListener {
     return this._status;
   }
 
-  readonly statusChanged: ISignal<this, Channel.Status> = new Signal<this, Channel.Status>(this);
+  get statusChanged(): ISignal<this, Channel.Status> {
+    return this._statusChanged;
+  }
 
   /** The server was restarted: what was fetched from the old one may no longer hold. Carries the new boot id. */
-  readonly rebooted: ISignal<this, string> = new Signal<this, string>(this);
+  get rebooted(): ISignal<this, string> {
+    return this._rebooted;
+  }
 
   get isDisposed(): boolean {
     return this._isDisposed;
@@ -149,17 +153,19 @@ export class Channel implements IDisposable, IListener {
     this._boot = boot;
     if (before && before !== boot) {
       this._topics.reboot();
-      (this.rebooted as Signal<this, string>).emit(boot);
+      this._rebooted.emit(boot);
     }
   }
 
   private _become(status: Channel.Status): void {
     if (this._status !== status) {
       this._status = status;
-      (this.statusChanged as Signal<this, Channel.Status>).emit(status);
+      this._statusChanged.emit(status);
     }
   }
 
+  private readonly _statusChanged = new Signal<this, Channel.Status>(this);
+  private readonly _rebooted = new Signal<this, string>(this);
   private readonly _topics: Topics;
   private readonly _poller: Poller;
   private _link: Link | null = null;
