@@ -25,7 +25,7 @@ LAYERS = (
     "find inspection",
     "api",
     "python terminal live widget completion",
-    "magics cli",
+    "magics cli server",
 )
 RANK = {"runtime": 0} | {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}
 HEAVY = ("IPython", "docker", "kubernetes", "nbformat", "nbconvert", "elftools", "cloudpickle", "ipywidgets",
