@@ -25,6 +25,12 @@ REQUESTS: list[tuple[str, list[str], list[str], tuple[tuple[Any, ...], dict[str,
         ["--notebook", "n.ipynb", "--base", "host", "--image", "r.example/x:y", "--push", "--include", "pip"],
         (("n.ipynb",), {"base": "host", "image": "r.example/x:y", "push": True, "include": ["pip"]}),
     ),
+    (
+        "check",
+        ["n.ipynb", "--base", "host", "--target", "t", "--include", "pip"],
+        ["--check", "--notebook", "n.ipynb", "--base", "host", "--target", "t", "--include", "pip"],
+        (("n.ipynb",), {"base": "host", "target": "t", "include": ["pip"]}),
+    ),
     ("scale", ["inference", "5"], ["inference", "5"], (("inference", 5), {})),
     ("stop", ["training", "--target", "t"], ["training", "--target", "t"], (("training",), {"target": "t"})),
     ("status", ["x"], ["x"], (("x",), {})),
@@ -52,12 +58,31 @@ def test_three_doors_one_request(
     assert cli.main([verb, *words, "--quiet"]) == 0
     arguments, options = call
     getattr(nbcontainer, verb)(*arguments, **options)
-    magic = {"build": "containerize"}.get(verb, verb)
-    monkeypatch.setattr("nbcontainer.show.image_text", lambda _: "")
-    monkeypatch.setattr("nbcontainer.show.image_html", lambda _: "")
+    magic = {"build": "containerize", "check": "containerize"}.get(verb, verb)
+    for shown in ("show.image_text", "show.image_html", "show_check.inspection_text", "show_check.inspection_html"):
+        monkeypatch.setattr(f"nbcontainer.{shown}", lambda _: "")
     Magics(shell=None).call(magic, " ".join(line))
     assert len(seen) == 3
     assert seen[0] == seen[1] == seen[2]
+
+
+def test_three_doors_one_log(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    seen: list[Any] = []
+
+    class Recorder:
+        def logs(self, name: str, options: Any) -> Any:
+            seen.append((name, options.previous, options.tail, options.follow))
+            return iter(())
+
+    run = Run(Recorder(), RunStatus("x", "training", "local", "", "Succeeded"))  # type: ignore[arg-type]
+    for verb in ("logs", "status"):
+        monkeypatch.setattr(api, verb, lambda options, session: run)
+    assert cli.main(["logs", "x", "--previous", "--tail", "3"]) == 0
+    nbcontainer.logs("x", previous=True, tail=3)
+    Magics(shell=None).call("logs", "x --previous --tail 3")
+    assert seen == [("x", True, 3, False)] * 3
+    assert cli.main(["logs", "x", "--previous", "--follow"]) == 2
+    assert "can't be followed" in capsys.readouterr().err
 
 
 def test_serve_names_its_callable_in_each_door() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nbcontainer.errors import RunNotFound
+from nbcontainer.errors import RunNotFound, UsageError
 from nbcontainer.orchestrators import LogOptions
 from nbcontainer.orchestrators.kubernetes import Kubernetes
 
@@ -115,6 +115,25 @@ def test_the_lines_before_a_restart_come_too(serve: Serve) -> None:
     runner = Kubernetes(serve(answer).target)
     assert [log.line for log in runner.logs("run", LogOptions())] == ["old", "new"]
     assert [log.line for log in runner.logs("run", LogOptions(tail=1))] == ["new"]
+
+
+def test_the_log_before_a_restart_alone(serve: Serve) -> None:
+    restarted = s.pod(s.running(), kind="inference", last=s.ended(1), restarts=1)
+    run = Run(s.deployment(wanted=2), restarted, s.pod(s.running(), kind="inference", name="run-x2"))
+    run.logs = [[at(5, "old")]]
+    runner = Kubernetes(serve(run).target)
+    assert [log.line for log in runner.logs("run", LogOptions(previous=True, tail=4))] == ["old"]
+    assert [(each["previous"], each["tailLines"]) for each in run.asked] == [("true", "4")]
+    with pytest.raises(RunNotFound, match=r"^run-x2 has not been restarted: there is no previous log$"):
+        runner.logs("run", LogOptions(previous=True, pod="run-x2"))
+    run.logs = [400]
+    with pytest.raises(RunNotFound, match="the previous log of run-x1 is gone"):
+        list(runner.logs("run", LogOptions(previous=True)))
+    run.pods = [s.pod(s.running(), kind="inference", name=name) for name in ("run-x2", "run-x3")]
+    with pytest.raises(RunNotFound, match=r"^no pod of run has been restarted: there is no previous log$"):
+        runner.logs("run", LogOptions(previous=True))
+    with pytest.raises(UsageError, match="can't be followed"):
+        LogOptions(previous=True, follow=True)
 
 
 def test_pods_are_merged_by_time(serve: Serve) -> None:

@@ -66,7 +66,7 @@ def names(mirror: Reflector) -> set[str]:
     return {each["metadata"]["name"] for each in mirror.objects()}
 
 
-def mirror(serve: Serve, script: Script, changed: Callable[[], None] = lambda: None) -> Reflector:
+def mirror(serve: Serve, script: Callable[[Exchange], None], changed: Callable[[], None] = lambda: None) -> Reflector:
     return Reflector(Client(serve(script).target), "pods", changed, labelSelector="a=b")
 
 
@@ -121,6 +121,43 @@ def test_who_may_not_list_is_told_at_once(serve: Serve) -> None:
     with Reflector(Client(serve(refuse).target), "pods", told.set) as found:
         assert told.wait(10)
         assert isinstance(found.failure, Forbidden)
+
+
+def test_trouble_is_said_until_the_server_answers_and_retry_ends_the_pause(serve: Serve) -> None:
+    down, tries = threading.Event(), []
+    down.set()
+    script = Script([listed("5", thing("a"))], [])
+
+    def answer(x: Exchange) -> None:
+        if down.is_set():
+            tries.append(1)
+            x.refuse(503, "Unavailable", "no leader", retry_after="60")
+        else:
+            script(x)
+
+    with mirror(serve, answer) as found:
+        soon(lambda: found.trouble)
+        assert found.trouble == "the cluster refuses: no leader"
+        assert not found.synced.is_set()
+        assert found.failure is None
+        down.clear()
+        found.retry()
+        soon(lambda: names(found) == {"a"})
+        soon(lambda: not found.trouble)
+        assert len(tries) == 1
+        script.release.set()
+
+
+def test_a_list_of_the_same_version_is_of_the_same_objects(serve: Serve) -> None:
+    gone = {"type": "ERROR", "object": {"kind": "Status", "code": 410, "reason": "Expired"}}
+    lists = [listed("5", thing("a"), thing("b")), listed("9", thing("a"), thing("b", "8"))]
+    script = Script(lists, [sends(gone)])
+    with mirror(serve, script) as found:
+        soon(found.synced.is_set)
+        first = found.snapshot()
+        soon(lambda: found.snapshot()["b"]["metadata"]["resourceVersion"] == "8")
+        assert found.snapshot()["a"] is first["a"]
+        script.release.set()
 
 
 def test_leaving_ends_a_silent_watch_at_once(serve: Serve) -> None:

@@ -100,6 +100,8 @@ def test_a_run_that_is_over_its_start_timeout() -> None:
     assert late.reason.startswith("could not start within 10 min: no node has ")
     assert told(s.job(), s.pod(s.running()), after=10_000).phase == "Running"
     assert told(s.job(spec={"suspend": True}), after=10_000).phase == "Pending"
+    done = told(s.job(s.condition("Complete")), after=10_000)  # its pod was removed
+    assert (done.phase, done.reason) == ("Succeeded", "")
 
 
 def test_what_a_run_says_of_itself() -> None:

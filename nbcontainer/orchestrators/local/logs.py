@@ -8,7 +8,6 @@ In the flow: Run -> Events.
 from __future__ import annotations
 
 import heapq
-import itertools
 import queue
 import threading
 from collections import deque
@@ -21,7 +20,7 @@ from nbcontainer.model import Log
 from nbcontainer.orchestrators import LogOptions, not_restarted
 from nbcontainer.orchestrators.local.engine import Engine, Refused
 from nbcontainer.orchestrators.local.stream import Stream
-from nbcontainer.orchestrators.local.view import Container, View, container, moment
+from nbcontainer.orchestrators.local.view import Container, View, container
 from nbcontainer.orchestrators.stamps import Stamps
 
 LOOK = 0.5  # seconds between looks for new containers and at `stop`
@@ -57,14 +56,19 @@ def read_previous(engine: Engine, view: View, options: LogOptions) -> Iterator[L
 
 
 def _before(engine: Engine, found: Container, tail: int) -> Iterator[Log]:
-    started = found.started if found.state == "running" else None
+    logs = _once(engine, found, -1, until=_restarted(found))
+    yield from deque(logs, maxlen=tail) if tail >= 0 else logs  # an engine's own `tail` counts what `until` leaves out
 
-    def earlier(log: Log) -> bool:
-        written = moment(log.time)
-        return started is None or written is None or written < started
 
-    logs = itertools.takewhile(earlier, _once(engine, found, -1))
-    yield from deque(logs, maxlen=tail) if tail >= 0 else logs
+def _restarted(found: Container) -> datetime | None:
+    """The moment between the last end and the start after it; None while it waits for that start.
+
+    The middle of the pause: an end's last lines are stamped a little late, and a start after its first ones.
+    """
+    end, start = found.finished, found.started
+    if found.state != "running" or start is None:
+        return None
+    return end + (start - end) / 2 if end is not None and end < start else start
 
 
 def _chosen(view: View, options: LogOptions) -> list[Container]:
@@ -79,20 +83,22 @@ def check_pod(view: View, options: LogOptions, name: str) -> None:
         raise RunNotFound(f"{name} has no pod '{options.pod}'", f"it has: {', '.join(names) or 'none now'}")
 
 
-def _once(engine: Engine, found: Container, tail: int) -> Iterator[Log]:
+def _once(engine: Engine, found: Container, tail: int, until: datetime | None = None) -> Iterator[Log]:
     stamps = Stamps()
-    for line in _lines(engine, found, follow=False, tail=tail, opened=lambda stream: None):
+    for line in _lines(engine, found, follow=False, tail=tail, until=until, opened=lambda stream: None):
         yield from stamps.take(found.pod, line)
 
 
 def _lines(
     engine: Engine, found: Container, *, follow: bool, tail: int = -1, since: str = "",
-    opened: Callable[[Stream], None],
+    until: datetime | None = None, opened: Callable[[Stream], None],
 ) -> Iterator[bytes]:
     """Whole lines with their stamps, without newlines. Nothing for a container that has gone or never started."""
     if not found.started:
         return
     more = {"since": datetime.fromisoformat(since.replace("Z", "+00:00")).timestamp()} if since else {}
+    if until is not None:
+        more["until"] = until.timestamp()
     try:
         with engine.asking(f"log of {found.pod}") as api:
             stream = Stream(api, found.id, stdout=1, stderr=1, timestamps=1, follow=int(follow),
