@@ -18,7 +18,8 @@ from .service import problem
 
 IDLE = 75  # seconds that an unused connection is kept
 JSON = "application/json"
-_READ = ("/", "/healthz", "/readyz", "/metrics")
+_PROBED = ("/healthz", "/readyz", "/metrics")
+_READ = ("/", "/openapi.json", *_PROBED)
 
 
 class TooLarge(Exception):
@@ -74,6 +75,8 @@ class Connection(BaseHTTPRequestHandler):
             self._answer(503 if draining else 200, b'{"status":"draining"}' if draining else b'{"status":"ready"}')
         elif path == "/metrics":
             self._answer(200, service.metrics.text().encode(), TYPE)
+        elif path == "/openapi.json":
+            self._answer(200, service.described())
         elif path == "/":
             named = ", ".join(service.signature.named)
             self._answer(200, f"POST /predict calls {service.name}({named})\n".encode(), "text/plain; charset=utf-8")
@@ -173,7 +176,7 @@ class Connection(BaseHTTPRequestHandler):
         path = getattr(self, "path", "?").partition("?")[0]
         known = path == "/predict" or path in _READ
         self.server.service.metrics.answered(path if known else "other", int(code), seconds)
-        if path in _READ[1:] and int(code) in (200, 503):
+        if path in _PROBED and int(code) in (200, 503):
             return
         shown = path.encode("ascii", "backslashreplace").decode()[:200]
         sys.stdout.write(f"{getattr(self, 'command', '-')} {shown} {int(code)} {seconds * 1000:.1f}ms\n")

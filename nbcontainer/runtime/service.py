@@ -13,7 +13,7 @@ import threading
 import traceback
 from typing import Any
 
-from . import arguments, encode, failure
+from . import arguments, describe, encode, failure
 from .metrics import Metrics
 
 
@@ -24,10 +24,16 @@ class Service:
         self.name, self.call = name, call
         self.signature = arguments.Signature(name, call)
         self.metrics = Metrics()
+        self._described = b""
         self._free = threading.BoundedSemaphore(most)
         self._loop = asyncio.new_event_loop()
         self._started = threading.Lock()
         self._thread: Any = None
+
+    def described(self) -> bytes:
+        """The OpenAPI document; a server may be asked for it often, and it never changes."""
+        self._described = self._described or describe.dumps(self.signature, self.call)
+        return self._described
 
     def predict(self, body: bytes) -> tuple[int, bytes]:
         """(HTTP code, JSON) for a request's body."""
