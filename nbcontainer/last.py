@@ -111,13 +111,13 @@ def named(store: Store, identity: Identity, digest: str, reference: str) -> None
 
 def read(store: Store, identity: Identity) -> Record | None:
     try:
-        with open(store.cache_dir("last") / f"{identity.id}.json", encoding="utf-8") as file:
+        with open(store.cache / "last" / f"{identity.id}.json", encoding="utf-8") as file:
             found: dict[str, Any] = json.load(file)
         if found.pop("format") != _FORMAT:
             return None
         values: dict[str, Any] = {k: tuple(each) if isinstance(each, list) else each for k, each in found.items()}
         return Record(**values)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, NbcontainerError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 

@@ -224,7 +224,7 @@ class ConfigOptions:
 
 VERBS: Mapping[str, tuple[type[Any], str]] = {
     "build": (BuildOptions, "Make an image of a notebook and what it needs."),
-    "check": (CheckOptions, "Tell what a notebook would become, and what would fail, before anything is built."),
+    "check": (CheckOptions, "Tell what a build would take, and what would fail, without building."),
     "train": (TrainOptions, "Run a notebook as a training job."),
     "serve": (ServeOptions, "Serve a function of a notebook as an HTTP service."),
     "scale": (ScaleOptions, "Change the number of replicas of a service."),

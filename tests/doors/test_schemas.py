@@ -47,6 +47,13 @@ def test_an_image(notebook: Path) -> None:
     assert [each["name"] for each in made["distributions"]] == ["packaging"]
 
 
+def test_a_check(notebook: Path) -> None:
+    found = nbcontainer(notebook.parent, "check", "small.ipynb", "--python", sys.executable)
+    jsonschema.validate(found, schema("check"))
+    assert found["error"] is None
+    assert found["notebook"] == str(notebook)
+
+
 def test_an_error(notebook: Path) -> None:
     jsonschema.validate(nbcontainer(notebook.parent, "build", "missing.ipynb"), schema("error"))
     jsonschema.validate(UsageError("no", "do").as_json(), schema("error"))
