@@ -14,7 +14,7 @@ import time
 from array import array
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -105,10 +105,13 @@ class LineFile:
         try:
             yield
         finally:
-            with self._lock:
-                self._readers -= 1
-                if self._closed and not self._readers:
-                    self._shut()
+            self._used()
+
+    def _used(self) -> None:
+        with self._lock:
+            self._readers -= 1
+            if self._closed and not self._readers:
+                self._shut()
 
     def _shut(self) -> None:
         os.close(self._text)
@@ -156,7 +159,7 @@ class LineFile:
                 at = found[-1] + 1 if len(found) == limit else last
         return {"lines": found, "more": at < total, "next": at}
 
-    def chunks(self) -> Iterator[bytes]:
+    def chunks(self) -> Generator[bytes, None, None]:
         """All that is there now, piece by piece."""
         end = self.size
         with self._using():

@@ -11,10 +11,14 @@ from pathlib import Path
 
 from nbcontainer.server.bus import Bus
 from nbcontainer.server.channel import Channels
+from nbcontainer.server.forwards import Forwards
 from nbcontainer.server.places import Places
 from nbcontainer.server.pool import Pool
+from nbcontainer.server.spools import Spools
+from nbcontainer.server.watches import Watches
 
 _QUICK = 16  # threads
+_SLOW = 32  # for what may wait for a cluster or a service
 
 
 class Parts:
@@ -26,8 +30,13 @@ class Parts:
         self.places = Places(root)
         self.channels = Channels(self.bus)
         self.quick = Pool("quick", _QUICK)
+        self.slow = Pool("slow", _SLOW)
+        self.watches = Watches(self.bus)
+        self.forwards = Forwards(self.watches)
+        self.logs = Spools(self.bus, self.watches)
 
     def close(self) -> None:
         """On the event loop."""
         self.channels.close()
-        self.quick.close()
+        for each in (self.quick, self.slow, self.logs, self.forwards, self.watches):
+            each.close()

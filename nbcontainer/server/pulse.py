@@ -31,7 +31,7 @@ class Pulse:
         self._closed.set()
         self._rung.set()
         if threading.current_thread() is not self._thread:
-            self._thread.join(5)
+            self._thread.join(1)
 
     def _run(self) -> None:
         while not self._closed.is_set():

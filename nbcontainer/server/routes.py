@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from nbcontainer.server import about, channel
+from nbcontainer.server import about, calls, channel, logs, runs
 
 PREFIX = "/nbcontainer/api"
 
-_GROUPS: tuple[list[tuple[str, type[Any]]], ...] = (about.ROUTES, channel.ROUTES)
+_GROUPS: tuple[list[tuple[str, type[Any]]], ...] = (
+    about.ROUTES, channel.ROUTES, runs.ROUTES, calls.ROUTES, logs.ROUTES,
+)
 
 
 def routes() -> list[tuple[str, type[Any]]]:
