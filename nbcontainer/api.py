@@ -129,6 +129,7 @@ def manifest(options: ManifestOptions, session: Session) -> list[dict[str, Any]]
     else:
         state = _state(options, src, session) if kind == "inference" else None
         made = make.build(src, options, where, session, state)
+        session.made(made.image)
         to = make.destination(options, where, src.identity, made.built.digest)
         reference = make.pull_reference(str(references.parse(str(to)).at(made.built.digest)), where)
         framework = made.overlay.framework
@@ -250,6 +251,7 @@ def _delivered(
     for note in image.warnings:
         session.emit(Progress("note", note))
     session.emit(Progress("image", show.image_line(image)))
+    session.made(image)
     reference = image.reference
     if runner.needs == "registry":
         reference = make.pull_reference(reference, where)

@@ -8,11 +8,10 @@ In the flow: a door to the api.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nbcontainer import api, options
-from nbcontainer.errors import UsageError
+from nbcontainer.given import options as of_values
 from nbcontainer.model import Emit, Image, ImagePlan, Log, silent
 from nbcontainer.run import Run
 from nbcontainer.session import Session
@@ -89,18 +88,7 @@ def manifest(notebook: str = "", kind: str = "training", **given: Any) -> list[d
 
 
 def _options(wanted: type[T], given: Mapping[str, Any], /, **named: Any) -> T:
-    known = {each.name for each in fields(wanted)}  # type: ignore[arg-type]
-    values: dict[str, Any] = {**named, **given}
-    for name in values:
-        if name not in known:
-            raise UsageError(f"no option {name!r}", f"known: {', '.join(sorted(known))}")
-    for name in ("parameters", "env"):
-        if isinstance(values.get(name), Mapping):
-            values[name] = tuple(values[name].items())
-    for name in ("secret", "include"):
-        if name in values:
-            values[name] = (values[name],) if isinstance(values[name], str) else tuple(values[name])
-    return wanted(**values)
+    return of_values(wanted, {**named, **given})
 
 
 def _session(emit: Emit) -> Session:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2] / "nbcontainer"
 LAYERS = (
     "errors",
     "model",
-    "names options config session show show_check",
+    "names options given config session show show_check",
     "notebook requirements script signatures jupyter locate",
     "environment image frameworks",
     "builders bundle state edited scratch last",
