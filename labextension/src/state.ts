@@ -1,5 +1,5 @@
 // What the page knows: the notebook in front, the server's answers about it, its tasks, the target that was chosen.
-// 
+//
 // What this is: one object that all parts of the panel share, with a signal for each thing that changes. What it is not: a
 // place to keep anything. All of it comes from the server and comes back after a reload; only drafts of forms live here.
 // In the flow: client and channel -> PanelState -> panel/, runs/, logs/, inference/.
@@ -11,7 +11,8 @@ import { type Answer, nothing, settled } from './answer';
 import type { Channel } from './channel';
 import { type Client, RequestError } from './client';
 import { type Desk, type RunRef, refOf, type Section } from './desk';
-import type { Form, Kind, Place } from './panel/form';
+import { Drafts } from './panel/drafts';
+import type { Place } from './panel/form';
 import { type Tasks, applyList, applyTask, forget, noTasks } from './panel/tasklist';
 import type { Capabilities, Inspection, Request, Target, Task } from './types';
 
@@ -21,12 +22,7 @@ export { type Desk, type RunRef, type Section, refOf } from './desk';
 const nowhere: Place = { target: '', namespace: '', base: '', include: '', image: '' };
 const SETTLE = 400; // ms: several changes of a notebook at once ask the server once
 
-export interface PanelStateOptions {
-  client: Client;
-  channel: Channel;
-  trans: TranslationBundle;
-  desk: Desk;
-}
+export type PanelStateOptions = Pick<PanelState, 'client' | 'channel' | 'trans' | 'desk'>;
 
 export class PanelState implements IDisposable {
   readonly client: Client;
@@ -34,8 +30,8 @@ export class PanelState implements IDisposable {
   readonly trans: TranslationBundle;
   readonly desk: Desk;
 
-  /** Drafts of forms by notebook and verb: they outlive a change of the notebook in front, not the page. */
-  readonly drafts = new Map<string, Form>();
+  /** What was typed and not sent yet: it outlives a change of the notebook in front, not the page. */
+  readonly drafts = new Drafts();
   /** Whether a training's log opens by itself once it was submitted from this page; a setting. */
   openLogAfterLaunch = true;
 
@@ -48,8 +44,6 @@ export class PanelState implements IDisposable {
   readonly highlightChanged = new Signal<this, string>(this);
   /** A section that should open and take the focus. */
   readonly revealed = new Signal<this, Section>(this);
-  /** A form was filled from outside (a retry). */
-  readonly drafted = new Signal<this, Kind>(this);
 
   constructor(options: PanelStateOptions) {
     this.client = options.client;
@@ -167,8 +161,7 @@ export class PanelState implements IDisposable {
 
   /** Begin a task. Rejects with a RequestError that says what is wrong with the request. */
   async start(request: Request): Promise<Task> {
-    const task = await this.client.startTask(request);
-    return this._begun(task);
+    return this._begun(await this.client.startTask(request));
   }
 
   async retry(task: Task): Promise<Task> {

@@ -58,7 +58,7 @@ export function words(text: string): string[] {
 export function parameterText(type: Parameter['type'], value: unknown): string {
   switch (type) {
     case 'json':
-      return JSON.stringify(value, null, 1) ?? '';
+      return JSON.stringify(value, null, 1);
     case 'null':
       return value === null || value === undefined ? '' : asText(value);
     default:
@@ -67,7 +67,7 @@ export function parameterText(type: Parameter['type'], value: unknown): string {
 }
 
 function asText(value: unknown): string {
-  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 /** What was typed for a parameter, as a JSON value; `unset` where the notebook's own value holds. */

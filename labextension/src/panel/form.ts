@@ -100,7 +100,7 @@ export function problems(
   inspection: Pick<Inspection, 'parameters' | 'callables'>,
   trans: TranslationBundle
 ): Record<string, string> {
-  const found: Record<string, string> = {
+  const found: Record<string, string> & { replicas?: string; callable?: string } = {
     name: checkName(form.name, trans),
     cpu: checkQuantity(form.cpu, trans),
     memory: checkQuantity(form.memory, trans),
@@ -109,8 +109,8 @@ export function problems(
     startTimeout: checkDuration(form.startTimeout, trans)
   };
   if (kind === 'inference') {
-    found['replicas'] = checkCount(form.replicas, trans);
-    found['callable'] = callableOf(form, inspection) === '' ? trans.__('Which function should answer?') : '';
+    found.replicas = checkCount(form.replicas, trans);
+    found.callable = callableOf(form, inspection) === '' ? trans.__('Which function should answer?') : '';
   } else {
     for (const each of inspection.parameters) {
       const text = form.parameters[each.name];

@@ -1,0 +1,79 @@
+// The buttons of a task: cancel while it runs; retry and dismiss once it has ended.
+// A retry that lacks environment values, which nobody keeps, goes to the Launch form instead.
+
+import { closeIcon, refreshIcon, stopIcon } from '@jupyterlab/ui-components';
+import { type JSX, useState } from 'react';
+
+import { problemOf } from '../answer';
+import { RequestError } from '../client';
+import type { PanelState } from '../state';
+import type { Problem, Task } from '../types';
+import { usePanel } from './hooks';
+import { IconButton } from './parts';
+import { hasEnded } from './tasklist';
+
+interface ITaskButtonsProps {
+  task: Task;
+  onProblem: (problem: Problem | null) => void;
+}
+
+export function TaskButtons({ task, onProblem }: ITaskButtonsProps): JSX.Element {
+  const { state } = usePanel();
+  const { trans } = state;
+  const [busy, setBusy] = useState(false);
+  const act = (act: () => Promise<unknown>) => () => {
+    setBusy(true);
+    onProblem(null);
+    void act()
+      .catch((error: unknown) => {
+        onProblem(problemOf(error));
+      })
+      .finally(() => {
+        setBusy(false);
+      });
+  };
+  if (!hasEnded(task)) {
+    return <IconButton icon={stopIcon} label={trans.__('Cancel')} disabled={busy} onClick={act(() => state.cancel(task))} />;
+  }
+  return (
+    <>
+      {task.state !== 'done' && (
+        <button type="button" className="nbc-small-button" disabled={busy} onClick={act(() => retry(state, task))}>
+          <refreshIcon.react tag="span" width="14px" height="14px" />
+          {trans.__('Retry')}
+        </button>
+      )}
+      <IconButton icon={closeIcon} label={trans.__('Dismiss')} disabled={busy} onClick={act(() => state.dismiss(task))} />
+    </>
+  );
+}
+
+/** Begin it again; the ended one goes. 409: its environment values are gone, so the form asks for them. */
+export async function retry(state: PanelState, task: Task): Promise<void> {
+  try {
+    await state.retry(task);
+  } catch (error) {
+    if (!(error instanceof RequestError && error.status === 409)) {
+      throw error;
+    }
+    refill(state, task);
+    return;
+  }
+  await state.dismiss(task);
+}
+
+/** Put what a task asked for into the Launch form. */
+function refill(state: PanelState, task: Task): void {
+  state.desk.openNotebook(task.notebook);
+  state.notebook = task.notebook;
+  const { target, namespace, base, image, include } = task.request.options;
+  state.choose({
+    target: target ?? '',
+    namespace: namespace ?? '',
+    base: base ?? '',
+    image: image ?? '',
+    include: (include ?? []).join(', ')
+  });
+  state.drafts.refill(task);
+  state.reveal('launch');
+}

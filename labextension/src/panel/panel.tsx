@@ -1,0 +1,125 @@
+// The sidebar: its sections in order, over one state. Only composition; each section is a module of its own.
+// The widget tells the state whether anybody looks, so that a hidden panel asks the server for nothing.
+
+import type { IStateDB } from '@jupyterlab/statedb';
+import { ReactWidget } from '@jupyterlab/ui-components';
+import type { Message } from '@lumino/messaging';
+import { type ComponentType, type JSX, useEffect, useMemo, useRef } from 'react';
+
+import { containerIcon } from '../icons';
+import type { PanelState, Section as SectionName } from '../state';
+import { Folds } from './folds';
+import { Header } from './header';
+import { PanelContext, useChanges, usePanel } from './hooks';
+import { Launch } from './launch';
+import { ThisNotebook } from './notebook';
+import { Section } from './parts';
+import { Activity } from './tasks';
+import { hasEnded } from './tasklist';
+
+export const PANEL_ID = 'nbcontainer-panel';
+
+export type RunsComponent = ComponentType<{ state: PanelState }>;
+
+export class PanelWidget extends ReactWidget {
+  constructor(
+    private readonly _state: PanelState,
+    db: IStateDB | null,
+    private readonly _runs: RunsComponent
+  ) {
+    super();
+    this._folds = new Folds(db);
+    this.id = PANEL_ID;
+    this.addClass('nbc-Panel');
+    this.title.icon = containerIcon;
+    this.title.caption = _state.trans.__('Containers');
+    this.node.setAttribute('role', 'region');
+    this.node.setAttribute('aria-label', _state.trans.__('Containers'));
+  }
+
+  protected override render(): JSX.Element {
+    return <Panel state={this._state} folds={this._folds} runs={this._runs} />;
+  }
+
+  protected override onAfterShow(message: Message): void {
+    super.onAfterShow(message);
+    this._state.visible = true;
+  }
+
+  protected override onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    this._state.visible = this.isVisible;
+  }
+
+  protected override onAfterHide(message: Message): void {
+    super.onAfterHide(message);
+    this._state.visible = false;
+  }
+
+  private readonly _folds: Folds;
+}
+
+interface IPanelProps {
+  state: PanelState;
+  folds: Folds;
+  runs: RunsComponent;
+}
+
+export function Panel({ state, folds, runs: Runs }: IPanelProps): JSX.Element {
+  const { trans } = state;
+  const panel = useMemo(() => ({ state, folds }), [state, folds]);
+  const node = useRevealed(state, folds);
+  return (
+    <PanelContext.Provider value={panel}>
+      <div className="nbc-panel" ref={node}>
+        <Header />
+        <div className="nbc-sections">
+          <Section name="notebook" title={trans.__('This notebook')}>
+            <ThisNotebook />
+          </Section>
+          <Section name="launch" title={trans.__('Launch')}>
+            <Launch />
+          </Section>
+          <Section name="activity" title={trans.__('Activity')} aside={<Busy />}>
+            <Activity />
+          </Section>
+          <Section name="runs" title={trans.__('Runs')}>
+            <Runs state={state} />
+          </Section>
+        </div>
+      </div>
+    </PanelContext.Provider>
+  );
+}
+
+/** How many tasks are under way, seen while Activity is folded as well. */
+function Busy(): JSX.Element | null {
+  const { state } = usePanel();
+  useChanges(state.tasksChanged);
+  const count = state.tasks.list.filter(each => !hasEnded(each)).length;
+  return count === 0 ? null : (
+    <span className="nbc-count" role="status">
+      {state.trans._n('%1 under way', '%1 under way', count)}
+    </span>
+  );
+}
+
+/** Opens the section that somebody asked for, brings it into view and gives it the focus. */
+function useRevealed(state: PanelState, folds: Folds): React.RefObject<HTMLDivElement> {
+  const node = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const reveal = (_: unknown, section: SectionName) => {
+      folds.set(section, true);
+      requestAnimationFrame(() => {
+        const found = node.current?.querySelector(`[data-nbc-section="${section}"]`);
+        found?.scrollIntoView({ block: 'start' });
+        found?.querySelector<HTMLElement>('input:checked, button')?.focus({ preventScroll: true });
+      });
+    };
+    state.revealed.connect(reveal);
+    return () => {
+      state.revealed.disconnect(reveal);
+    };
+  }, [state, folds]);
+  return node;
+}
