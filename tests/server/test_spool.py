@@ -23,6 +23,8 @@ from nbcontainer.server.spool import Spool
 from nbcontainer.server.spools import Spools
 from nbcontainer.server.watches import Watches
 
+RUN = RunStatus("r", "training", "here", "ns", "Running", pods=(PodStatus("a", "Running"),),
+                created=datetime(2026, 1, 2, tzinfo=timezone.utc))
 TARGET = Target("here", "kubernetes", kubeconfig="/nowhere")
 
 
@@ -44,8 +46,7 @@ class Scripted:
     plays: list[list[Log | Exception]] = field(default_factory=list)
     asked: list[LogOptions] = field(default_factory=list)
     hold: bool = False
-    run: RunStatus = RunStatus("r", "training", "here", "ns", "Running", pods=(PodStatus("a", "Running"),),
-                               created=datetime(2026, 1, 2, tzinfo=timezone.utc))
+    run: RunStatus = RUN
 
     def logs(self, name: str, options: LogOptions) -> Iterator[Log]:
         self.asked.append(options)
@@ -87,7 +88,8 @@ def texts(file: LineFile, first: int = 0, count: int = 2000) -> list[str]:
 
 # ---------------------------------------------------------------- the file
 def test_windows_hold_what_was_printed_whatever_it_is(file: LineFile) -> None:
-    odd = ["\x1b[31mred\x1b[0m", "a\rb\r", "nul\0nul", "", "<script>alert(1)</script>", "é✓𝄞", "bad \ufffd byte", "\x85\u2028x"]
+    odd = ["\x1b[31mred\x1b[0m", "a\rb\r", "nul\0nul", "", "<script>alert(1)</script>", "é✓𝄞", "bad \ufffd byte",
+           "\x85\u2028x"]
     file.append([stamped(n, text) for n, text in enumerate(odd)])
     file.append([Log("b", "unstamped")])
     told = file.window(0, 100)
@@ -176,7 +178,7 @@ def test_a_closed_file_is_gone_and_who_reads_may_finish(tmp_path: Path) -> None:
 
 # ---------------------------------------------------------------- the follow
 def test_after_a_break_each_line_is_there_once(tmp_path: Path) -> None:
-    """A new follow begins at the first line: what is there is known again, also equal lines and stamps that step back."""
+    """A new follow begins at the first line: what is there is known again, equal lines and stamps that step back too."""
     a = [stamped(n, "same") for n in range(50)]
     twice = [Log("a", "same", a[-1].time), Log("a", "same", a[-1].time)]
     back = Log("a", "stderr, stamped before", a[-1].time.replace("49.", "48.9").replace("000000049", "99999999"))
@@ -197,7 +199,8 @@ def test_after_a_break_each_line_is_there_once(tmp_path: Path) -> None:
 
 def test_trouble_is_told_while_it_lasts(tmp_path: Path) -> None:
     states: list[tuple[str, int]] = []
-    edge = Scripted([[stamped(0, "one"), Forbidden("ada may not get pods/log")], [stamped(0, "one"), stamped(1, "two")]])
+    one, two = stamped(0, "one"), stamped(1, "two")
+    edge = Scripted([[one, Forbidden("ada may not get pods/log")], [one, two]])
     found = spool(edge, tmp_path)
 
     def over() -> bool:
@@ -275,7 +278,8 @@ def test_a_million_lines_take_seconds_and_little_memory(tmp_path: Path) -> None:
     search = time.monotonic() - began
     assert told["lines"] == []
     assert found.file.search("loss=0.999", 0, 10_000)["lines"] == list(range(999, 1_000_000, 1000))
-    print(f"{1e6 / seconds:,.0f} lines/s, {grown:.0f} MiB more, window {window * 1e3:.1f} ms, search {search * 1e3:.0f} ms")
+    print(f"{1e6 / seconds:,.0f} lines/s, {grown:.0f} MiB more, window {window * 1e3:.1f} ms, "
+          f"search {search * 1e3:.0f} ms")
     assert found.file.lines == 1_000_000
     assert seconds < 60
     assert grown < 80
