@@ -212,6 +212,7 @@ class _Look:
         standing = self.attempt(lambda: make.base(src, options, env, found.target, self.session, self.store))
         if standing is None:
             return found
+        self.notes += standing.notes
         planned = self.attempt(lambda: make.planned(src, env, standing))
         return self._planned(replace(found, base=standing.name), env, planned[0]) if planned else found
 

@@ -208,6 +208,7 @@ class Base:
     version: str = ""  # of its Python, "3.11.7" or "3.11"; "" for host, whose Python is the environment's
     libc: str = ""  # "glibc 2.36", "musl", "" when not known
     platform: str = ""  # "linux/amd64"
+    notes: tuple[str, ...] = ()  # what a person should know; a build tells it when it is found out
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def host_base(env: Environment, *, cache_dir: Path, ca_bundle: str, emit: Emit) 
     library_path = around.get("LD_LIBRARY_PATH", "")
     machine, standing = _machine(python, library_path, cache_dir, emit)
     trusted = _certificates(system.bundle(ca_bundle, around), cache_dir)
-    more = _beyond(env, machine, library_path, cache_dir, emit)
+    more, notes = _beyond(env, machine, library_path, cache_dir, emit)
     bundle = f"/{system.BUNDLE}"
     return Base(
         name="host",
@@ -52,6 +52,7 @@ def host_base(env: Environment, *, cache_dir: Path, ca_bundle: str, emit: Emit) 
         env={"SSL_CERT_FILE": bundle, "REQUESTS_CA_BUNDLE": bundle} if trusted else {},
         libc=python.libc,
         platform=python.platform,
+        notes=notes,
     )
 
 
@@ -121,12 +122,12 @@ def _machine(
 
 def _beyond(
     env: Environment, machine: Mapping[str, Any], library_path: str, cache_dir: Path, emit: Emit
-) -> list[LayerPlan]:
-    """The layer of libraries that the distributions need beyond the machine's, [] when there are none."""
+) -> tuple[list[LayerPlan], tuple[str, ...]]:
+    """The layer of libraries that the distributions need beyond the machine's, [] when there are none, and notes."""
     python = env.interpreter
     compiled = sorted(each.key for each in env.distributions if each.elf)
     if not compiled and not _local(env):
-        return []
+        return [], ()
 
     def compute() -> dict[str, Any]:
         from nbcontainer.environment import elf, libraries
@@ -140,15 +141,17 @@ def _beyond(
                 known.update(elf.of_distribution(each, cache_dir))
         before = libraries.Found(**{name: dict(value) for name, value in machine["found"].items()})
         now = machines.beyond(python, before, library_path, roots, known)
-        for name, by in sorted(now.found.missing.items()):
-            if not name.startswith(_DRIVERS):
-                emit(Progress("note", f"{name}, which {os.path.basename(by)} needs, is not on this machine"))
-        return {"layers": [_head(*layer, python) for layer in now.layers], "watched": "\0".join(now.watched)}
+        notes = [f"{name}, which {os.path.basename(by)} needs, is not on this machine"
+                 for name, by in sorted(now.found.missing.items()) if not name.startswith(_DRIVERS)]
+        for note in notes:
+            emit(Progress("note", note))
+        return {"layers": [_head(*layer, python) for layer in now.layers], "watched": "\0".join(now.watched),
+                "notes": notes}
 
     identity = [library_path, [each["key"] for each in machine["layers"]], compiled,
                 [[path, answers._stat(host)] for path, host in _local(env).items()]]
     head = _remembered(cache_dir, "libraries", identity, compute)
-    return [_plan(each, compute, python) for each in head["layers"]]
+    return [_plan(each, compute, python) for each in head["layers"]], tuple(head.get("notes", ()))
 
 
 def _certificates(bundle: str, cache_dir: Path) -> list[LayerPlan]:

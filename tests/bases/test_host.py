@@ -213,7 +213,8 @@ def test_a_missing_library_is_said_once(cache: Path, tmp_path: Path, compiled: C
     said: list[Event] = []
     env = replace(environment(tmp_path), files=(compiled("libgone.so.1", "libcuda.so.1"),))
     for _ in range(2):
-        host.host_base(env, cache_dir=Store().cache_dir("host"), ca_bundle="", emit=said.append)
+        base = host.host_base(env, cache_dir=Store().cache_dir("host"), ca_bundle="", emit=said.append)
+        assert base.notes == ("libgone.so.1, which own.so needs, is not on this machine",)
     notes = [getattr(each, "message", "") for each in said if getattr(each, "stage", "") == "note"]
     assert notes == ["libgone.so.1, which own.so needs, is not on this machine"]
 
