@@ -118,7 +118,8 @@ def server(root: Path, runtime: Path, *more: str, env: dict[str, str] | None = N
     place = [] if any("sock=" in word for word in more) else [f"--port={port}", "--port-retries=0"]
     command = [sys.executable, "-m", "jupyter_server", "--allow-root", "--no-browser", *place,
                f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={root}",
-               "--ServerApp.jpserver_extensions={}", *more]
+               *([] if any("jpserver_extensions" in word for word in more) else ["--ServerApp.jpserver_extensions={}"]),
+               *more]
     variables = {**os.environ, "JUPYTER_RUNTIME_DIR": str(runtime), "JUPYTER_CONFIG_DIR": str(runtime / "config"),
                  "IPYTHONDIR": str(runtime / "ipython"), "PYTHONWARNINGS": "ignore", **(env or {})}
     variables.pop("NBCONTAINER_NOTEBOOK", None)

@@ -178,7 +178,7 @@ def test_a_closed_file_is_gone_and_who_reads_may_finish(tmp_path: Path) -> None:
 
 # ---------------------------------------------------------------- the follow
 def test_after_a_break_each_line_is_there_once(tmp_path: Path) -> None:
-    """A new follow begins at the first line: what is there is known again, equal lines and stamps that step back too."""
+    """A new follow begins at the first line: what is there is known again, equal ones and stamps that step back too."""
     a = [stamped(n, "same") for n in range(50)]
     twice = [Log("a", "same", a[-1].time), Log("a", "same", a[-1].time)]
     back = Log("a", "stderr, stamped before", a[-1].time.replace("49.", "48.9").replace("000000049", "99999999"))
