@@ -34,4 +34,4 @@ class Nbcontainer(ExtensionApp):
 
     async def stop_extension(self) -> None:
         if self.parts is not None:
-            self.parts.close()
+            await self.parts.close()

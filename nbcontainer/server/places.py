@@ -47,10 +47,6 @@ class Places:
         """The target that these names mean beside the notebook `path`."""
         return self.settings(path).target(target, namespace=namespace)
 
-    def shown(self, path: Path) -> str:
-        """A file's path as the server's other APIs say it."""
-        return path.relative_to(self.root).as_posix()
-
     def _inside(self, path: str) -> Path:
         parts = path.split("/")
         if "\0" in path or path.startswith("/") or os.path.isabs(path) or ".." in parts or (os.sep != "/" and

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from nbcontainer.server import about, calls, channel, logs, runs
+from nbcontainer.server import about, calls, channel, doing, equivalent, inspected, logs, runs
 
 PREFIX = "/nbcontainer/api"
 
 _GROUPS: tuple[list[tuple[str, type[Any]]], ...] = (
-    about.ROUTES, channel.ROUTES, runs.ROUTES, calls.ROUTES, logs.ROUTES,
+    about.ROUTES, inspected.ROUTES, equivalent.ROUTES, doing.ROUTES, runs.ROUTES, calls.ROUTES, logs.ROUTES,
+    channel.ROUTES,
 )
 
 
