@@ -1,4 +1,4 @@
-"""Fixtures that several folders of tests share: a real cluster and its registry.
+"""What several folders of tests share: a real cluster and its registry, and how several processes share the work.
 
 What this is: the cluster of tests/cluster, started when it isn't up and stopped by who started it, or another one that
 NBCONTAINER_TEST_KUBECONFIG names. What it is not: a fake of any of it.
@@ -65,3 +65,25 @@ def cluster() -> Iterator[Cluster]:
 def registry(cluster: Cluster) -> str:
     """The cluster's registry, "HOST:PORT": plain http, the same name from host, node and pods."""
     return cluster.registry
+
+
+# ---------------------------------------------------------------- several processes (`pytest -n 2`)
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """A cluster that is named is one process's: tests set quotas for its namespaces and look for what is left there."""
+    if os.environ.get("NBCONTAINER_TEST_KUBECONFIG") and getattr(config.option, "numprocesses", None):
+        config.option.numprocesses = 0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Each worker has a test cluster of its own, for the same reason; an idle one costs next to nothing."""
+    number = int(getattr(config, "workerinput", {}).get("workerid", "gw0").removeprefix("gw"))
+    if number:
+        os.environ["NBCONTAINER_CLUSTER_INSTANCE"] = str((Instance.chosen().number + 25 * number) % 97)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The folders that use a cluster come first: the longest modules, and short ones are left to even out the end."""
+    if hasattr(config, "workerinput"):
+        using = {item.path.parent for item in items if "cluster" in getattr(item, "fixturenames", ())}
+        items.sort(key=lambda item: item.path.parent not in using)

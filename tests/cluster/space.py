@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.cluster.instance import Instance
+from tests.cluster.build import locked
+from tests.cluster.instance import Instance, cache
 
 CGROUPS = Path("/sys/fs/cgroup")
 # what programs write outside the folders that they are told: kept inside, in memory
@@ -24,15 +25,21 @@ SETTINGS = ("vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/p
 
 
 def holder(instance: Instance) -> int:
-    """The pid of the process that holds the namespaces, 0 when there is none; its last argument tells whose it is."""
+    """The pid of the process that holds the namespaces, 0 when there is none."""
+    return holders().get(instance.run, 0)
+
+
+def holders() -> dict[Path, int]:
+    """The pids of all clusters' holders on this machine; a holder's last argument tells whose it is."""
+    found = {}
     for entry in filter(str.isdigit, os.listdir("/proc")):
         try:
             words = Path(f"/proc/{entry}/cmdline").read_bytes().split(b"\0")[:-1]
         except OSError:
             continue
-        if len(words) == 2 and words[0].endswith(b"/pause") and words[1] == os.fsencode(instance.run):
-            return int(entry)
-    return 0
+        if len(words) == 2 and words[0].endswith(b"/pause") and words[1].startswith(b"/"):
+            found[Path(os.fsdecode(words[1]))] = int(entry)
+    return found
 
 
 def inside(pid: int) -> list[str]:
@@ -42,17 +49,15 @@ def inside(pid: int) -> list[str]:
 
 def create(instance: Instance, pause: Path) -> int:
     """Make the namespaces, their network and their folders; gives the holder's pid."""
-    _keep_settings(instance)
     command = ["unshare", "--pid", "--net", "--mount", "--fork", "--kill-child", "--mount-proc", "--propagation",
                "slave", str(pause), str(instance.run)]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                               start_new_session=True, cwd="/")
-    process.returncode = 0  # it outlives us
-    until = time.monotonic() + 5
-    while not (pid := holder(instance)):
-        if time.monotonic() > until:
-            raise RuntimeError("unshare made no namespaces: is this a container without CAP_SYS_ADMIN?")
-        time.sleep(0.01)
+    with locked(_kept().with_suffix(".lock")):
+        _keep_settings()
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL, start_new_session=True, cwd="/")
+        process.returncode = 0  # it outlives us
+        _until(lambda: holder(instance), 5, "unshare made no namespaces: is this a container without CAP_SYS_ADMIN?")
+    pid = holder(instance)
     _network(instance, pid)
     for folder in MEMORY:
         Path(folder).mkdir(parents=True, exist_ok=True)
@@ -85,7 +90,9 @@ def destroy(instance: Instance) -> None:
         _until(lambda: not holder(instance), 30, "the node's processes do not end")
     subprocess.run(["ip", "link", "delete", instance.name], capture_output=True, check=False)
     _until(lambda: all(map(_removed, _groups(instance))), 10, "control groups are still in use")
-    _restore_settings(instance)
+    with locked(_kept().with_suffix(".lock")):
+        if not holders():
+            _restore_settings()
 
 
 def _until(done: Callable[[], object], seconds: float, complaint: str) -> None:
@@ -116,19 +123,22 @@ def _removed(group: Path) -> bool:
     return not group.exists()
 
 
-def _keep_settings(instance: Instance) -> None:
-    kept = instance.state / "settings"
-    if not kept.exists():
-        kept.write_text("".join(f"{name} {Path('/proc/sys', name).read_text().strip()}\n" for name in SETTINGS))
+def _kept() -> Path:
+    """What the machine had before the first of the clusters that are up; the last that goes restores it."""
+    return cache() / "state" / "settings"
 
 
-def _restore_settings(instance: Instance) -> None:
-    kept = instance.state / "settings"
-    if kept.exists():
-        for line in kept.read_text().splitlines():
+def _keep_settings() -> None:
+    if not holders() and not _kept().exists():
+        _kept().write_text("".join(f"{name} {Path('/proc/sys', name).read_text().strip()}\n" for name in SETTINGS))
+
+
+def _restore_settings() -> None:
+    if _kept().exists():
+        for line in _kept().read_text().splitlines():
             name, value = line.split()
             Path("/proc/sys", name).write_text(value)
-        kept.unlink()
+        _kept().unlink()
 
 
 def _do(*command: str) -> None:
