@@ -101,6 +101,24 @@ def test_a_saved_notebook_holds_a_text_form_of_everything(place: Path) -> None:
                 assert output.data["text/html"]
 
 
+@pytest.mark.filterwarnings("default")
+def test_a_check_in_a_cell_tells_problems_and_raises_nothing(place: Path) -> None:
+    done = executed(
+        place, "%load_ext nbcontainer", DEFINE, (PARAMETERS, "parameters"), "%containerize --check",
+        "import packaging, not_there_at_all", "found = %containerize --check --target nowhere\nfound",
+        "print(found.value.error.stage, [each.name for each in found.value.functions])",
+    )
+    fine, wrong, said = (texts(done.cells[n]) for n in (3, 5, 6))
+    assert f"{place / 'n b.ipynb'} with " in fine[-1]
+    assert "functions: predict(x)" in fine[-1]
+    for told in (fine, wrong):
+        assert "error: cell 5, line 1: nothing installed" in told[-1]
+        assert "'not_there_at_all' — install it there" in told[-1]
+    assert "packaging" in wrong[-1]
+    assert said == ["environment ['predict']\n"]
+    assert done.cells[5].outputs[-1].data["text/html"].startswith("<div>")
+
+
 WRONG = {
     "%train --cpu lots": "'lots' is not a quantity",
     "%train --frob": "unrecognized arguments: --frob — see: %train?",
