@@ -21,6 +21,7 @@ from nbcontainer.model import Image
 from nbcontainer.options import BuildOptions, CheckOptions
 from nbcontainer.session import Session
 from tests.doors.test_schemas import schema
+from tests.images import push
 from tests.registry_server import Registry, start_registry
 from tests.runtime.images import Cells, write_notebook
 
@@ -271,6 +272,27 @@ def test_a_pushed_image_has_its_reference_which_a_rebuild_keeps(
     checked(place, [*CELLS, "edited = 1"])
     built(place)
     assert checked(place, [*CELLS, "edited = 1"]).as_json()["since_last"]["reference"] == ""
+
+
+def test_a_base_of_a_registry_that_fits_and_one_that_does_not(
+    place: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NBCONTAINER_PLAIN_HTTP", "1")
+    minor = f"{sys.version_info.major}.{sys.version_info.minor}"
+    labels = {"io.nbcontainer.python": minor, "io.nbcontainer.python.path": f"/usr/bin/python{minor}",
+              "io.nbcontainer.libc": "glibc 2.99"}
+    fits = push(registry.host, "bases/fits", "1", {"usr/bin/x": os.urandom(100_000)}, Labels=labels)
+    found = checked(place, base=f"{registry.host}/bases/fits:1")
+    assert found.error is None
+    assert found.base == fits
+    assert (found.layers[0].kept, found.layers[0].size) == (True, 0)  # nothing of it is packed or looked into
+    assert 100_000 <= found.known < found.estimated
+    push(registry.host, "bases/empty", "1", {"usr/bin/x": b"x"})
+    other = checked(place, base=f"{registry.host}/bases/empty:1")
+    assert other.error is not None
+    assert (other.error.stage, other.layers, other.base) == ("base", (), f"{registry.host}/bases/empty:1")
+    assert f"has no Python; the notebook runs on {minor}" in other.error.message
+    assert "packaging" in {each.name for each in other.distributions}
 
 
 def test_a_record_that_cannot_be_written_or_read_is_no_record(place: Path) -> None:
