@@ -119,7 +119,7 @@ def stop(parts: Parts, where: Where, name: str) -> dict[str, Any]:
     target = where.found(parts)
     last = _run(target, name).stop()
     parts.forwards.release(target, name)
-    parts.watches.ahead(target, last)
+    parts.watches.ahead(target, last, stopped=True)
     return run_json(parts, target, last)
 
 

@@ -7,7 +7,6 @@ In the flow: POST /logs -> *spools* -> spool -> bus.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -15,7 +14,7 @@ import threading
 import time
 from dataclasses import astuple
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from nbcontainer.errors import RunNotFound
 from nbcontainer.image.store import Store
@@ -25,6 +24,11 @@ from nbcontainer.server.pulse import Pulse
 from nbcontainer.server.refusals import NotHere
 from nbcontainer.server.spool import Spool
 from nbcontainer.server.watches import Watches
+
+try:
+    import fcntl
+except ImportError:  # then what a killed server leaves stays
+    fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from nbcontainer.server.bus import Bus
@@ -134,33 +138,32 @@ class _Folder:
 
     def __init__(self, root: Path) -> None:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        everyone = os.open(root, os.O_RDONLY | os.O_CLOEXEC)
-        fcntl.flock(everyone, fcntl.LOCK_EX)  # one at a time: a folder without a locked lock is nobody's
-        try:
-            for other in root.iterdir():
+        if fcntl is None:
+            self.path, self._lock = self._made(root)
+            return
+        with (root / ".one").open("wb") as one:
+            fcntl.flock(one, fcntl.LOCK_EX)  # one at a time: a folder whose lock is free is nobody's
+            for other in root.glob("*-*"):
                 _remove_if_left(other)
-            self.path = root / f"{os.getpid()}-{time.time_ns():x}"
-            self.path.mkdir(mode=0o700)
-            self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self.path, self._lock = self._made(root)
             fcntl.flock(self._lock, fcntl.LOCK_EX)
-        finally:
-            os.close(everyone)
+
+    @staticmethod
+    def _made(root: Path) -> tuple[Path, IO[bytes]]:
+        path = root / f"{os.getpid()}-{time.time_ns():x}"
+        path.mkdir(mode=0o700)
+        return path, (path / "lock").open("wb")
 
     def remove(self) -> None:
+        self._lock.close()
         shutil.rmtree(self.path, ignore_errors=True)
-        os.close(self._lock)
 
 
 def _remove_if_left(folder: Path) -> None:
     """Whose lock can be had has no owner."""
     try:
-        lock = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(folder, ignore_errors=True)
+        with (folder / "lock").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
     except OSError:
         pass  # it lives
-    finally:
-        os.close(lock)

@@ -48,6 +48,20 @@ class _Row:
     words: str  # what `q` is looked for in
 
 
+@dataclass(frozen=True)
+class _Ahead:
+    """What an action has led to, before the watch has told it."""
+
+    status: RunStatus
+    stopped: bool
+    until: float
+
+    def over(self, now: RunStatus) -> bool:
+        """Whether the watch's `now` shows it too, or ought to."""
+        same = now.phase == "Stopped" if self.stopped else now.replicas.wanted == self.status.replicas.wanted
+        return same or time.monotonic() > self.until
+
+
 class Watch:
     """`answered` is set when there is a list, or a reason why there is none; `failure` is one that no retry mends."""
 
@@ -61,7 +75,7 @@ class Watch:
         self.failure: NbcontainerError | None = None
         self._dirty = dirty
         self._rows: dict[str, _Row] = {}
-        self._ahead: dict[str, tuple[RunStatus, float]] = {}
+        self._ahead: dict[str, _Ahead] = {}
         self._sorted: tuple[int, list[_Row]] = (-1, [])
         self._lock = threading.RLock()
         self._stop = threading.Event()
@@ -113,30 +127,31 @@ class Watch:
         self._dirty()
 
     # ---------------------------------------------------------------- an action's result
-    def ahead(self, status: RunStatus) -> None:
-        """Show `status` until the watch tells the like; of a run that the watch has not (any more) nothing is shown."""
+    def ahead(self, status: RunStatus, stopped: bool = False) -> None:
+        """Show what a scale or a stop led to until the watch tells the like; nothing of a run that the watch has not
+        (any more)."""
         with self._lock:
             if status.name in self._rows:
-                self._ahead[status.name] = (status, time.monotonic() + AHEAD)
+                self._ahead[status.name] = _Ahead(status, stopped, time.monotonic() + AHEAD)
                 self.version += 1
         self._dirty()
 
     def expire(self) -> None:
         """Forget results that the watch has seen, or ought to have."""
         with self._lock:
-            over = [name for name, (status, until) in self._ahead.items()
-                    if time.monotonic() > until or name not in self._rows or _seen(self._rows[name].status, status)]
+            over = [name for name, each in self._ahead.items()
+                    if name not in self._rows or each.over(self._rows[name].status)]
             for name in over:
                 del self._ahead[name]
                 self.version += 1
 
     def _shown(self, row: _Row) -> _Row:
-        status, until = self._ahead.get(row.status.name, (None, 0.0))
-        if status is None or time.monotonic() > until or _seen(row.status, status):
+        each = self._ahead.get(row.status.name)
+        if each is None or each.over(row.status):
             return row
-        if status.phase == "Stopped" or status.ended:
-            return replace(row, status=status)
-        wanted = replace(row.status.replicas, wanted=status.replicas.wanted)
+        if each.stopped:
+            return replace(row, status=each.status)
+        wanted = replace(row.status.replicas, wanted=each.status.replicas.wanted)
         return replace(row, status=replace(row.status, replicas=wanted))
 
     # ---------------------------------------------------------------- asking
@@ -167,10 +182,3 @@ class Watch:
                 rows.sort(key=lambda row: (row.status.created or _EPOCH, row.status.name), reverse=True)
                 self._sorted = (self.version, rows)
             return rows
-
-
-def _seen(now: RunStatus, result: RunStatus) -> bool:
-    """Whether `now` shows what the action led to."""
-    if result.phase == "Stopped" or result.ended:
-        return now.phase == "Stopped"
-    return now.replicas.wanted == result.replicas.wanted

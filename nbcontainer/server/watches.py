@@ -71,11 +71,11 @@ class Watches:
                 return found
         return orchestrator(target).status(name)
 
-    def ahead(self, target: Target, status: RunStatus) -> None:
-        """Show what an action has just led to until the watch has seen it too."""
+    def ahead(self, target: Target, status: RunStatus, stopped: bool = False) -> None:
+        """Show what a scale or a stop has just led to until the watch has seen it too."""
         watch = self._watches.get(target)
         if watch:
-            watch.ahead(status)
+            watch.ahead(status, stopped)
 
     def touch(self, target: Target) -> None:
         """Something beside the runs' own state has changed: pages are to ask again."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -178,6 +180,31 @@ def test_a_service_without_a_ready_replica_says_why(page: Panel, runs: Runs) -> 
     said = page.refused(502, "POST", f"/runs/{name}/call", {"path": "/predict", "body": {}})
     assert said["message"].startswith(f"{name} has no ready replica: ")
     assert said["hint"]
+
+
+def test_a_served_notebook_describes_itself_and_answers(page: Panel, home: Path) -> None:
+    cell = "def predict(rows: list, scale: float = 2.0):\n    'Scaled.'\n    return [scale * row for row in rows]"
+    (home / "work" / "Scaled.ipynb").write_text(json.dumps({
+        "cells": [{"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": cell}],
+        "metadata": {}, "nbformat": 4, "nbformat_minor": 4}))
+    env = {**os.environ, "XDG_CONFIG_HOME": str(home / "settings"), "NBCONTAINER_CACHE": str(home / "cache")}
+    command = [sys.executable, "-m", "nbcontainer.cli", "serve", "Scaled.ipynb:predict", "--python",
+               sys.executable, "--wait", "--json", "--quiet"]
+    done = subprocess.run(command, cwd=home / "work", env=env, capture_output=True, text=True, timeout=280, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (run,) = page.ask("GET", "/runs", of="notebook", notebook="Scaled.ipynb")["runs"]
+    name = run["name"]
+    try:
+        document = page.ask("GET", f"/runs/{name}/service", notebook="Scaled.ipynb")
+        assert "post" in document["paths"]["/predict"]
+        answer = page.ask("POST", f"/runs/{name}/call", {"path": "/predict", "body": {"rows": [1, 2], "scale": 3}})
+        assert (answer["status"], json.loads(answer["body"])) == (200, [3, 6])
+        assert answer["kind"].startswith("application/json")
+        wrong = page.ask("POST", f"/runs/{name}/call", {"path": "/predict", "body": {"lines": 1}})
+        assert wrong["status"] == 422
+        assert page.ask("POST", f"/runs/{name}/call", {"path": "/elsewhere", "body": 1})["status"] == 404
+    finally:
+        page.ask("DELETE", f"/runs/{name}")
 
 
 def test_an_api_server_that_goes_away_and_comes_back(page: Panel, runs: Runs, line: Line) -> None:  # noqa: F811

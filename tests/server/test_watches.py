@@ -194,8 +194,9 @@ def test_another_kubeconfig_is_taken_at_once(shared: Watches, edge: Edge, tmp_pa
     assert new.version > old.version
 
 
-def test_a_scaled_service_does_not_flicker_back(shared: Watches, edge: Edge) -> None:
-    before = run(1, kind="inference", replicas=Replicas(1, 1, 1))
+@pytest.mark.parametrize("phase", ["Running", "Failed"])
+def test_a_scaled_service_does_not_flicker_back(shared: Watches, edge: Edge, phase: str) -> None:
+    before = run(1, kind="inference", replicas=Replicas(1, 1, 1), phase=phase)
     edge.first = Changes({"run-0001": before})
     found = shared.of(TARGET)
 
@@ -219,16 +220,16 @@ def test_a_stopped_run_is_stopped_at_once_and_leaves_no_ghost(shared: Watches, e
                                                               monkeypatch: pytest.MonkeyPatch) -> None:
     edge.first = Changes({"run-0001": run(1), "run-0002": run(2)})
     found = shared.of(TARGET)
-    shared.ahead(TARGET, run(1, phase="Stopped"))
+    shared.ahead(TARGET, run(1, phase="Stopped"), stopped=True)
     edge.watches[0].put(Changes({"run-0001": run(1, reason="an older change")}))
     until(lambda: found.version >= 3)
     assert found.run("run-0001") == run(1, phase="Stopped")
     edge.watches[0].put(Changes({"run-0001": None}))
     until(lambda: found.run("run-0001") is None)
-    shared.ahead(TARGET, run(1, phase="Stopped"))
+    shared.ahead(TARGET, run(1, phase="Stopped"), stopped=True)
     assert [each.name for each in found.window(Filter(), 0, 10).runs] == ["run-0002"]
     monkeypatch.setattr(watch, "AHEAD", 0.0)
-    shared.ahead(TARGET, run(2, phase="Stopped"))  # the watch sees nothing of it: it isn't stopped after all
+    shared.ahead(TARGET, run(2, phase="Stopped"), stopped=True)  # the watch never sees it
     until(lambda: [each.phase for each in found.window(Filter(), 0, 10).runs] == ["Running"])
 
 
