@@ -136,6 +136,9 @@ class Spools:
 class _Folder:
     """A folder of this process below `root`; those of processes that are no more are removed."""
 
+    path: Path
+    _lock: IO[bytes]
+
     def __init__(self, root: Path) -> None:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         if fcntl is None:
