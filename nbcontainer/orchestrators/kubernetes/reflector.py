@@ -112,9 +112,8 @@ class Reflector:
 
     def _pause(self, at_least: float) -> None:
         self._tries += 1
+        self._kick.wait(max(at_least, min(SLOWEST, 0.25 * 2 ** min(self._tries, 10)) * random.uniform(0.5, 1.0)))
         self._kick.clear()
-        if not self._stop.is_set():
-            self._kick.wait(max(at_least, min(SLOWEST, 0.25 * 2 ** min(self._tries, 10)) * random.uniform(0.5, 1.0)))
 
     def _list(self) -> str:
         """Replace the mirror; gives the version that a watch goes on from."""
