@@ -14,7 +14,7 @@ import threading
 import time
 from dataclasses import astuple
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from nbcontainer.errors import RunNotFound
 from nbcontainer.image.store import Store
@@ -136,26 +136,18 @@ class Spools:
 class _Folder:
     """A folder of this process below `root`; those of processes that are no more are removed."""
 
-    path: Path
-    _lock: IO[bytes]
-
     def __init__(self, root: Path) -> None:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if fcntl is None:
-            self.path, self._lock = self._made(root)
-            return
         with (root / ".one").open("wb") as one:
-            fcntl.flock(one, fcntl.LOCK_EX)  # one at a time: a folder whose lock is free is nobody's
-            for other in root.glob("*-*"):
-                _remove_if_left(other)
-            self.path, self._lock = self._made(root)
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
-
-    @staticmethod
-    def _made(root: Path) -> tuple[Path, IO[bytes]]:
-        path = root / f"{os.getpid()}-{time.time_ns():x}"
-        path.mkdir(mode=0o700)
-        return path, (path / "lock").open("wb")
+            if fcntl:
+                fcntl.flock(one, fcntl.LOCK_EX)  # one at a time: a folder whose lock is free is nobody's
+                for other in root.glob("*-*"):
+                    _remove_if_left(other)
+            self.path = root / f"{os.getpid()}-{time.time_ns():x}"
+            self.path.mkdir(mode=0o700)
+            self._lock = (self.path / "lock").open("wb")
+            if fcntl:
+                fcntl.flock(self._lock, fcntl.LOCK_EX)
 
     def remove(self) -> None:
         self._lock.close()
