@@ -15,6 +15,7 @@ const FIRST_DELAY = 500;
 const LONGEST_DELAY = 10_000;
 const TRIES_BEFORE_POLLING = 3;
 const RETRY_WHILE_POLLING = 30_000;
+const STEADY = 15_000;
 
 export class Channel implements IDisposable, IListener {
   constructor(readonly serverSettings: ServerConnection.ISettings = ServerConnection.makeSettings()) {
@@ -70,7 +71,7 @@ export class Channel implements IDisposable, IListener {
   }
 
   onHello(boot: string): void {
-    this._greeted = true;
+    this._greeted = Date.now();
     this._poller.stop();
     this._meet(boot);
     this._become('live');
@@ -80,20 +81,16 @@ export class Channel implements IDisposable, IListener {
     this._topics.take(state);
   }
 
-  onAlive(): void {
-    // Only now: a connection that something cuts right after its hello counts as a failure.
-    this._failures = 0;
-    this._topics.settle();
-  }
-
   onEnd(): void {
     this._link = null;
-    this._failures += 1;
-    const polling = this._failures >= TRIES_BEFORE_POLLING;
     if (this._greeted) {
-      this._greeted = false;
+      // A connection that something cuts soon after its hello is a failure too.
+      this._failures = Date.now() - this._greeted < STEADY ? this._failures : 0;
+      this._greeted = 0;
       this._become('connecting');
     }
+    this._failures += 1;
+    const polling = this._failures >= TRIES_BEFORE_POLLING;
     if (polling) {
       this._poller.start();
     }
@@ -141,7 +138,6 @@ export class Channel implements IDisposable, IListener {
     answer.states.forEach(state => {
       this._topics.take(state);
     });
-    this._topics.settle();
     this._become('polling');
     if (back) {
       this._connect();
@@ -172,7 +168,8 @@ export class Channel implements IDisposable, IListener {
   private _status: Channel.Status = 'connecting';
   private _boot = '';
   private _failures = 0;
-  private _greeted = false;
+  /** When the present connection said hello; 0 while there is none. */
+  private _greeted = 0;
   private _retry: ReturnType<typeof setTimeout> | undefined;
   private _isDisposed = false;
 }

@@ -22,8 +22,6 @@ export interface IListener {
   onOpen(): void;
   onHello(boot: string): void;
   onState(state: IState): void;
-  /** Everything sent before has arrived. */
-  onAlive(): void;
   /** Called once, and not after dispose. */
   onEnd(): void;
 }
@@ -87,15 +85,13 @@ export class Link implements IDisposable {
     if (!message) {
       return;
     }
-    this._heard = Date.now();
+    this._heard = Date.now(); // an "alive" says no more than this
     if (message.type === 'hello' && typeof message.boot === 'string') {
       this._greeted = true;
       this.checkAlive();
       this._listener.onHello(message.boot);
     } else if (message.type === 'state' && typeof message.topic === 'string' && typeof message.seq === 'number') {
       this._listener.onState({ topic: message.topic, seq: message.seq, value: message.value ?? null });
-    } else if (message.type === 'alive') {
-      this._listener.onAlive();
     }
   }
 

@@ -9,7 +9,7 @@ export type Callback<T> = (value: T | null) => void;
 
 interface ITopic {
   callbacks: Set<Callback<unknown>>;
-  /** -1 until the first value; 0 again after the server was restarted. */
+  /** -1 until the first value, and again after the server was restarted. */
   seq: number;
   value: unknown;
 }
@@ -21,9 +21,12 @@ export class Topics {
     return [...this._topics.keys()].sort();
   }
 
-  /** From where the server should go on. 0 when a topic here has no value yet: it may have last changed long ago. */
+  /**
+   * From where the server should go on: it tells changes in order, so whoever has a number has all before it.
+   * 0 when a topic here has no value yet: it may have last changed long ago.
+   */
   get since(): number {
-    return [...this._topics.values()].some(topic => topic.seq < 0) ? 0 : this._settled;
+    return [...this._topics.values()].some(topic => topic.seq < 0) ? 0 : this._seen;
   }
 
   add(name: string, callback: Callback<unknown>): IDisposable {
@@ -58,14 +61,9 @@ export class Topics {
     }
   }
 
-  /** Everything up to the highest number seen has arrived, so the next connection needs none of it again. */
-  settle(): void {
-    this._settled = this._seen;
-  }
-
   /** Another server counts from the start; values stay until it tells better. */
   reboot(): void {
-    this._seen = this._settled = 0;
+    this._seen = 0;
     for (const topic of this._topics.values()) {
       topic.seq = -1;
     }
@@ -85,7 +83,6 @@ export class Topics {
 
   private readonly _topics = new Map<string, ITopic>();
   private _seen = 0;
-  private _settled = 0;
 }
 
 function tell(callback: Callback<unknown>, value: unknown): void {

@@ -55,7 +55,6 @@ describe('polling', () => {
     const boots: string[] = [];
     channel.rebooted.connect((_, boot) => void boots.push(boot));
     FakeSocket.last.greet('b1');
-    FakeSocket.last.alive();
     await stage.failThrice();
     expect(channel.status).toBe('lost');
     const tried = FakeSocket.made.length;
