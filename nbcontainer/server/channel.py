@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from jupyter_core.utils import ensure_async
@@ -19,7 +20,7 @@ from jupyter_server.base.websocket import WebSocketMixin
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from nbcontainer.server.handler import AUTH_RESOURCE, PARTS, ApiHandler, allowed
+from nbcontainer.server.handler import AUTH_RESOURCE, PARTS, ApiHandler, Refusing, allowed
 
 if TYPE_CHECKING:
     from nbcontainer.server.bus import Bus
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _PACE = 0.1  # seconds between two looks at what changed
 _RATE = 2_000_000  # characters a second for one browser, so that large values come less often
 _ALIVE = 15.0  # seconds
+_PING = 30.0  # seconds
 _TOPICS = 200  # of one browser tab
 _MESSAGE = 64 * 1024  # bytes of a message from a browser
 
@@ -72,10 +74,8 @@ class Channels:
             socket.note(changed)
 
 
-class EventsHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
+class EventsHandler(Refusing, WebSocketMixin, WebSocketHandler, JupyterHandler):
     """One browser tab's socket, let in and checked as those of kernels are."""
-
-    auth_resource = AUTH_RESOURCE
 
     def set_default_headers(self) -> None:
         """Those of pages mean nothing here."""
@@ -87,16 +87,22 @@ class EventsHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
     def max_message_size(self) -> int:
         return _MESSAGE
 
+    @property
+    def ping_interval(self) -> float:
+        """Seconds, tornado's own pings; the base class has milliseconds and pings of its own beside them."""
+        return float(self.settings.get("ws_ping_interval", _PING * 1000)) / 1000
+
+    @property
+    def ping_timeout(self) -> float:
+        return self.ping_interval
+
     @ws_authenticated
     async def get(self) -> None:
-        if self.current_user is None:
-            raise HTTPError(403)
         if not await ensure_async(self.authorizer.is_authorized(self, self.current_user, "read", AUTH_RESOURCE)):
             raise HTTPError(403)
         await super().get()
 
     def open(self, *arguments: Any, **words: Any) -> None:
-        super().open(*arguments, **words)
         parts: Parts = self.settings[PARTS]
         self.bus, self.channels = parts.bus, parts.channels
         self.topics: frozenset[str] = frozenset()
@@ -142,14 +148,19 @@ class EventsHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         """Send what changed, at the pace that the browser takes it."""
         try:
             await self.write_message(json.dumps({"type": "hello", "boot": self.bus.boot}))
+            alive = time.monotonic() + _ALIVE
             while True:
                 try:
-                    await asyncio.wait_for(self.wake.wait(), _ALIVE)
+                    await asyncio.wait_for(self.wake.wait(), max(0.0, alive - time.monotonic()))
                 except asyncio.TimeoutError:
-                    await self.write_message('{"type": "alive"}')
-                    continue
+                    pass
                 self.wake.clear()
-                await asyncio.sleep(max(_PACE, await self._send() / _RATE))
+                sent = await self._send()
+                if time.monotonic() >= alive:  # all before it has been sent
+                    await self.write_message('{"type": "alive"}')
+                    alive = time.monotonic() + _ALIVE
+                if sent:
+                    await asyncio.sleep(max(_PACE, sent / _RATE))
         except WebSocketClosedError:
             pass
 

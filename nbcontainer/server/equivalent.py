@@ -86,7 +86,8 @@ def _parameter(name: str, value: Any) -> str:
     """Text as it is where it reads back as that text, all else as JSON."""
     if isinstance(value, str) and parameter(f"{name}={value}") == (name, value) and value.isprintable():
         return f"{name}={value}"
-    return f"{name}={json.dumps(value)}"
+    plain = json.dumps(value, ensure_ascii=False)
+    return f"{name}={plain if plain.isprintable() else json.dumps(value)}"
 
 
 def _call(request: Request) -> str:

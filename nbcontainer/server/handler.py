@@ -14,7 +14,7 @@ from http.client import responses
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from jupyter_server.auth.decorator import authorized
-from jupyter_server.base.handlers import APIHandler
+from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from tornado.web import HTTPError, authenticated
 
 from nbcontainer.errors import NbcontainerError, UsageError
@@ -33,25 +33,52 @@ def allowed(method: Callable[..., Any]) -> Callable[..., Any]:
     return authenticated(authorized(method))
 
 
-class ApiHandler(APIHandler):
-    """Every verb needs authentication, whatever the server allows elsewhere."""
+class Refusing(JupyterHandler):
+    """Whom every handler of ours lets in, whatever the server allows elsewhere, and how it refuses."""
 
     auth_resource = AUTH_RESOURCE
+
+    async def prepare(self, **words: Any) -> None:
+        try:
+            await super().prepare(**words)
+        except HTTPError as error:
+            if error.status_code == 404:  # what the base says of another site's request
+                raise HTTPError(403, "a request from another site") from None
+            raise
+        method = getattr(self, (self.request.method or "").lower(), None)
+        if self.current_user is None and not getattr(method, "__allow_unauthenticated", False):
+            raise HTTPError(403)
+
+    def write_error(self, status_code: int, **words: Any) -> None:
+        """Every error has the same shape, those of the server too."""
+        error = words.get("exc_info", (None, None))[1]
+        if isinstance(error, NbcontainerError):
+            self.set_status(refusals.status_of(error))
+            body = refusals.body_of(error)
+        else:
+            message = responses.get(status_code, "error")
+            if isinstance(error, HTTPError):
+                message = error.log_message or error.reason or message
+            elif error is not None:
+                message = f"{type(error).__name__}: {error}"
+            body = refusals.body_of(refusals.Unexpected(message))
+        self.finish(json.dumps(body))
+
+    def log_exception(self, kind: Any, error: Any, trace: Any) -> None:
+        """A refusal is one line; only what nobody foresaw has a traceback in the log."""
+        if isinstance(error, NbcontainerError):
+            self.log.info("nbcontainer: %s: %s", self.request.path, error)
+        else:
+            super().log_exception(kind, error, trace)
+
+
+class ApiHandler(Refusing, APIHandler):
+    """Blocking calls, their answers, and the words of a request."""
 
     @property
     def parts(self) -> Parts:
         found: Parts = self.settings[PARTS]
         return found
-
-    async def prepare(self) -> None:  # type: ignore[override]  # as APIHandler's
-        try:
-            await super().prepare()
-        except HTTPError as error:
-            if error.status_code == 404:  # what the base says of another site's request
-                raise HTTPError(403, "a request from another site") from None
-            raise
-        if self.current_user is None and self.request.method != "OPTIONS":
-            raise HTTPError(403)
 
     async def reply(self, call: Callable[..., Any], *arguments: Any, status: int = 200) -> None:
         """Answer with the JSON of `call(*arguments)`, which may block; None is {}."""
@@ -96,28 +123,6 @@ class ApiHandler(APIHandler):
             if name not in fields:
                 raise UsageError(f"no field {name!r}", f"known: {', '.join(fields)}")
         return {name: _field(name, kind, found) for name, kind in fields.items()}
-
-    def write_error(self, status_code: int, **words: Any) -> None:
-        """Every error has the same shape, those of the server too."""
-        error = words.get("exc_info", (None, None))[1]
-        if isinstance(error, NbcontainerError):
-            self.set_status(refusals.status_of(error))
-            body = refusals.body_of(error)
-        else:
-            message = responses.get(status_code, "error")
-            if isinstance(error, HTTPError):
-                message = error.log_message or error.reason or message
-            elif error is not None:
-                message = f"{type(error).__name__}: {error}"
-            body = refusals.body_of(refusals.Unexpected(message))
-        self.finish(json.dumps(body))
-
-    def log_exception(self, kind: Any, error: Any, trace: Any) -> None:
-        """A refusal is one line; only what nobody foresaw has a traceback in the log."""
-        if isinstance(error, NbcontainerError):
-            self.log.info("nbcontainer: %s: %s", self.request.path, error)
-        else:
-            super().log_exception(kind, error, trace)
 
 
 def _no_constant(word: str) -> NoReturn:

@@ -111,14 +111,14 @@ class Journal:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         """One server at a time looks for what others left."""
-        with open(disk.folder(self._locks) / "all.lock", "w", encoding="ascii") as file:
+        with self._opened(self._locks / "all.lock") as file:
             if fcntl:
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
     def _lock(self, place: Path) -> IO[str]:
         """The file `place`, locked until it is closed or this process ends. Raises OSError when another holds it."""
-        file = open(disk.folder(place.parent) / place.name, "a", encoding="ascii")  # noqa: SIM115
+        file = self._opened(place)
         try:
             if fcntl:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -126,6 +126,10 @@ class Journal:
             file.close()
             raise
         return file
+
+    def _opened(self, place: Path) -> IO[str]:
+        disk.folder(place.parent)
+        return os.fdopen(os.open(place, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600), "w", encoding="ascii")
 
     def _file(self, id: str) -> Path:
         return self.root / f"{id}.json"
