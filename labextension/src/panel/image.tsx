@@ -23,7 +23,7 @@ export function BaseField(): JSX.Element {
         className="nbc-inline"
         value={own ? 'image' : base}
         choices={[
-          { value: '', label: base === '' && settings ? trans.__('as in the settings (%1)', settings) : trans.__('as in the settings') },
+          { value: '', label: base === '' && settings ? trans.__('%1 (from the settings)', settings) : trans.__('as in the settings') },
           { value: 'auto', label: trans.__('auto: what fits here') },
           { value: 'host', label: trans.__('host: this machine') },
           { value: 'pod', label: trans.__('pod: the image of this pod') },

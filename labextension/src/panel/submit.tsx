@@ -57,7 +57,7 @@ export function Submit({ kind, wrong, options }: ISubmitProps): JSX.Element {
         </button>
         <button
           type="button"
-          className="jp-mod-styled jp-mod-reject"
+          className="jp-mod-styled nbc-quiet"
           disabled={disabled || awaited !== ''}
           onClick={() => void (options && preview(options))}
         >

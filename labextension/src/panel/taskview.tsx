@@ -43,6 +43,8 @@ export function Steps({ task }: { task: Task }): JSX.Element {
   );
 }
 
+const MESSAGE = 500; // characters: a step's message is a line, whatever it holds
+
 interface IStepProps {
   step: Step;
   task: Task;
@@ -64,8 +66,8 @@ function StepRow({ step, task, now, last, seconds }: IStepProps): JSX.Element {
       ) : (
         <Icon icon={checkIcon} label={trans.__('Done')} />
       )}
-      <span className="nbc-step-text">
-        <b>{step.stage}</b> <Clipped text={step.message} limit={300} />
+      <span className="nbc-step-text nbc-clamp" title={step.message.slice(0, MESSAGE)}>
+        <b>{step.stage}</b> {step.message.slice(0, MESSAGE)}
       </span>
       <span className="nbc-seconds">{duration(Math.max(0, seconds))}</span>
       {now && progress !== null && (
