@@ -40,6 +40,7 @@ class Stamps:
         self._again: Counter[tuple[str, int]] = Counter()
         self._resumed = False
         self._last = ""
+        self._second = ""  # of the newest line
         self._current = ""  # later pieces of a very long line have no stamp of their own
         self._news = False
 
@@ -74,11 +75,14 @@ class Stamps:
         if not stamp:
             return
         self._seen[key] += 1
+        self._last = max(self._last, stamp)
+        if stamp[:19] == self._second:  # as of nearly all lines
+            return
+        self._second = stamp[:19]
         since = _second_before(stamp)
         if since > self.since:
             self.since = since
             self._seen = Counter({k: n for k, n in self._seen.items() if k[0] >= since[:19]})
-        self._last = max(self._last, stamp)
 
 
 def _second_before(stamp: str) -> str:
