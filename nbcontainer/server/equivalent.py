@@ -42,13 +42,14 @@ def command(request: Request) -> str:
 def magic(request: Request) -> str:
     """`%train --option value`, for a cell of the notebook itself.
 
-    A magic is one line: where a value has several, it is the Python call instead.
+    A magic is one line, in which IPython puts values for $name and {name}; what would suffer from that is the Python
+    call instead.
     """
     name = next(magic for magic, verb in MAGICS.items() if verb == request.verb)
     words = [*([request.options.callable] if request.verb == "serve" and request.options.callable else []),
              *_words(request)]
     line = " ".join([f"%{name}", *map(shlex.quote, words)])
-    return line if len(line.splitlines()) == 1 else _call(request)
+    return _call(request) if len(line.splitlines()) > 1 or set("${}") & set(line) else line
 
 
 def _words(request: Request) -> Iterator[str]:
