@@ -36,17 +36,18 @@ class Stamps:
 
     def __init__(self) -> None:
         self.since = ""  # what to ask for when resuming, "" before the first line
-        self._seen: Counter[tuple[str, int]] = Counter()  # (stamp, hash of the line) since `since`
-        self._again: Counter[tuple[str, int]] = Counter()
+        self._seen: dict[str, dict[int, int]] = {}  # by second since `since`: how often a line's hash was there
+        self._again: Counter[int] = Counter()
         self._resumed = False
         self._last = ""
-        self._second = ""  # of the newest line
         self._current = ""  # later pieces of a very long line have no stamp of their own
         self._news = False
 
     def reconnect(self, same_log: bool = True) -> None:
         """A new stream begins, at `since`: of the log read before, or of a restarted container's new one."""
-        self._again = Counter(self._seen)
+        self._again = Counter()
+        for lines in self._seen.values():
+            self._again.update(lines)
         self._resumed = bool(self.since) and same_log
         self._news = False
 
@@ -59,7 +60,7 @@ class Stamps:
         stamp, text = split(line)
         if stamp:
             self._current = stamp
-        key = (self._current, hash(line))
+        key = hash(line) if stamp else hash((self._current, line))
         if self._again[key] > 0:
             self._again[key] -= 1
             self._resumed = False  # the streams overlap: nothing is missing between them
@@ -71,18 +72,23 @@ class Stamps:
         self._remember(self._current, key)
         yield Log(pod, text, self._current)
 
-    def _remember(self, stamp: str, key: tuple[str, int]) -> None:
+    def _remember(self, stamp: str, key: int) -> None:
         if not stamp:
             return
-        self._seen[key] += 1
+        second = stamp[:19]
+        if second not in self._seen:
+            self._begin(second)
+        lines = self._seen[second]
+        lines[key] = lines.get(key, 0) + 1
         self._last = max(self._last, stamp)
-        if stamp[:19] == self._second:  # as of nearly all lines
-            return
-        self._second = stamp[:19]
-        since = _second_before(stamp)
+
+    def _begin(self, second: str) -> None:
+        """The first line of a second: those that no resumed stream will give again are forgotten."""
+        self._seen[second] = {}
+        since = _second_before(second)
         if since > self.since:
             self.since = since
-            self._seen = Counter({k: n for k, n in self._seen.items() if k[0] >= since[:19]})
+            self._seen = {each: lines for each, lines in self._seen.items() if each >= since[:19]}
 
 
 def _second_before(stamp: str) -> str:
