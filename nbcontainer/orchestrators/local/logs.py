@@ -56,19 +56,8 @@ def read_previous(engine: Engine, view: View, options: LogOptions) -> Iterator[L
 
 
 def _before(engine: Engine, found: Container, tail: int) -> Iterator[Log]:
-    logs = _once(engine, found, -1, until=_restarted(found))
+    logs = _once(engine, found, -1, until=found.began if found.state == "running" else None)
     yield from deque(logs, maxlen=tail) if tail >= 0 else logs  # an engine's own `tail` counts what `until` leaves out
-
-
-def _restarted(found: Container) -> datetime | None:
-    """The moment between the last end and the start after it; None while it waits for that start.
-
-    The middle of the pause: an end's last lines are stamped a little late, and a start after its first ones.
-    """
-    end, start = found.finished, found.started
-    if found.state != "running" or start is None:
-        return None
-    return end + (start - end) / 2 if end is not None and end < start else start
 
 
 def _chosen(view: View, options: LogOptions) -> list[Container]:

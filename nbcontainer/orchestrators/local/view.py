@@ -54,6 +54,16 @@ class Container:
         return self.labels.get(containers.REVISION, "")
 
     @property
+    def began(self) -> datetime | None:
+        """A moment before the present start's first line and after the last line before it.
+
+        The middle of the pause: engines stamp a start after its first lines, and an end before its last ones.
+        """
+        if self.finished is None or self.started is None or self.finished > self.started:
+            return self.started
+        return self.finished + (self.started - self.finished) / 2
+
+    @property
     def leaving(self) -> bool:
         return self.name.endswith(containers.LEAVING)
 
@@ -175,7 +185,7 @@ class Reader:
 
 def said(engine: Engine, found: Container, matches: Callable[[str], bool]) -> bool:
     """Whether a line of the container's present instance matches."""
-    since = {"since": found.started.timestamp()} if found.restarts and found.started else {}
+    since = {"since": found.began.timestamp()} if found.restarts and found.began else {}
     with engine.asking(f"log of {found.name}") as api:
         stream = Stream(api, found.id, stdout=1, stderr=0, follow=0, **since)
         try:
