@@ -121,8 +121,8 @@ class Tasks:
         for each in running:
             if not each.over:
                 self._ended(each, "interrupted")
-        self._pulse.close()
         self._journal.close()
+        self._pulse.close()
 
     # ------------------------------------------------------------ work
     def _call_off(self, each: Task, patience: float = 1.0) -> None:

@@ -23,7 +23,8 @@ def notebook(path: Path, *cells: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     made = [{"cell_type": "code", "metadata": {"tags": ["parameters"] if not number else []}, "outputs": [],
              "execution_count": None, "source": each} for number, each in enumerate(cells or TINY)]
-    path.write_text(json.dumps({"cells": made, "metadata": {}, "nbformat": 4, "nbformat_minor": 4}))
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    path.write_text(json.dumps({"cells": made, "metadata": kernel, "nbformat": 4, "nbformat_minor": 4}))
     return path
 
 
