@@ -5,8 +5,10 @@ What this is: helpers of the tests that need a cluster. What it is not: a test.
 
 from __future__ import annotations
 
+import functools
 import http.client
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +17,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import jsonschema
+import yaml
+
+from nbcontainer import server as extension
 from tests.doors.jupyter_server import TOKEN, Server, server
 
 API = "/nbcontainer/api"
@@ -39,10 +45,12 @@ class Panel:
             connection.close()
 
     def ask(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
-        """The JSON of an answer that is no error."""
+        """The JSON of an answer that is no error, held to the contract."""
         status, _, data = self.raw(method, path, query, body)
         assert status < 300, (status, data)
-        return json.loads(data)
+        found = json.loads(data)
+        jsonschema.validate(found, promised(method, path, status))
+        return found
 
     def refused(self, status: int, method: str, path: str, body: Any = None, **query: Any) -> dict[str, str]:
         """The error of a request that is refused with `status`."""
@@ -67,6 +75,21 @@ class Panel:
             yield Channel(socket)
         finally:
             socket.close()
+
+
+def promised(method: str, path: str, status: int) -> dict[str, Any]:
+    """The schema of that answer in the contract."""
+    document = contract()
+    fitting = [each for each in document["paths"] if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", each), path)]
+    assert len(fitting) == 1, f"the contract has no {path}"
+    answer = document["paths"][fitting[0]][method.lower()]["responses"][str(status)]
+    return {**answer["content"]["application/json"]["schema"], "components": document["components"]}
+
+
+@functools.cache
+def contract() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((Path(extension.__file__).parent / "openapi.yaml").read_text("utf-8"))
+    return found
 
 
 @dataclass

@@ -346,6 +346,7 @@ def test_what_nobody_wants_is_ended_and_removed(logs: tuple[Spools, Bus], edge: 
                                                 monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spools, "KEPT", 0.3)
     monkeypatch.setattr(spools, "TIDY", 0.1)
+    monkeypatch.setattr("nbcontainer.server.pulse.IDLE", 0.1)
     edge.hold = True
     found, bus = logs
     wanted, left = found.open(TARGET, "r"), found.open(TARGET, "r", "a")
