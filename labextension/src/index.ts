@@ -7,24 +7,81 @@ import {
   type JupyterFrontEnd,
   type JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import { ReactWidget } from '@jupyterlab/ui-components';
+import { ICommandPalette } from '@jupyterlab/apputils';
+import { IFileBrowserFactory } from '@jupyterlab/filebrowser';
+import { INotebookTracker } from '@jupyterlab/notebook';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { IStateDB } from '@jupyterlab/statedb';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { containerIcon } from './icons';
+import { Channel } from './channel';
+import { Client } from './client';
+import { addCommands } from './commands';
+import type { Desk } from './desk';
+import { Notebooks } from './notebooks';
+import { PanelWidget } from './panel/panel';
+import { Runs } from './runs/runs';
+import { followSettings } from './settings';
+import { PanelState } from './state';
+
+const ID = '@nbcontainer/labextension:plugin';
 
 const plugin: JupyterFrontEndPlugin<void> = {
-  id: '@nbcontainer/labextension:plugin',
+  id: ID,
   description: 'A panel that builds, trains, serves and watches the current notebook in containers.',
   autoStart: true,
-  requires: [],
-  optional: [ILabShell, ILayoutRestorer],
-  activate: (app: JupyterFrontEnd, labShell: ILabShell | null, restorer: ILayoutRestorer | null) => {
-    const panel = ReactWidget.create([]);
-    panel.id = 'nbcontainer-panel';
-    panel.addClass('nbc-Panel');
-    panel.title.icon = containerIcon;
-    (labShell ?? app.shell).add(panel, 'left', { rank: 300 });
+  optional: [
+    ILabShell,
+    ILayoutRestorer,
+    INotebookTracker,
+    IFileBrowserFactory,
+    ICommandPalette,
+    ISettingRegistry,
+    IStateDB,
+    ITranslator
+  ],
+  activate: (
+    app: JupyterFrontEnd,
+    labShell: ILabShell | null,
+    restorer: ILayoutRestorer | null,
+    tracker: INotebookTracker | null,
+    files: IFileBrowserFactory | null,
+    palette: ICommandPalette | null,
+    registry: ISettingRegistry | null,
+    db: IStateDB | null,
+    translator: ITranslator | null
+  ) => {
+    const { serverSettings } = app.serviceManager;
+    const notebooks = new Notebooks(tracker);
+    const state = new PanelState({
+      client: new Client(serverSettings),
+      channel: new Channel(serverSettings),
+      trans: (translator ?? nullTranslator).load('nbcontainer'),
+      desk: makeDesk(app, notebooks)
+    });
+    const panel = new PanelWidget(state, db, Runs);
+    addCommands({ app, state, notebooks, files, palette });
     restorer?.add(panel, panel.id);
+    followSettings(registry?.load(ID) ?? null, state, side => {
+      (labShell ?? app.shell).add(panel, side, { rank: 300 });
+    });
+    notebooks.follow(state);
   }
 };
+
+/** What the panel asks of the application. */
+function makeDesk(app: JupyterFrontEnd, notebooks: Notebooks): Desk {
+  return {
+    openLog: (run, pod = '') => void app.commands.execute('nbcontainer:open-log', { ...run, pod }),
+    openInference: run => void app.commands.execute('nbcontainer:open-inference', { ...run }),
+    insertCell: text => {
+      notebooks.insert(text);
+    },
+    cells: () => notebooks.cells(),
+    dirty: () => notebooks.dirty(),
+    save: () => notebooks.save(),
+    openNotebook: path => void app.commands.execute('docmanager:open', { path })
+  };
+}
 
 export default plugin;
