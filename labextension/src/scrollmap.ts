@@ -131,6 +131,9 @@ export class ScrollMap {
     }
     this._anchor = { row, offset };
     this._clamp();
+    if (pixels > 0 && this.atEnd) {
+      this.toEnd(); // the last pixel or two
+    }
   }
 
   toEnd(): void {

@@ -109,15 +109,20 @@ export class WindowedSource<T> implements IDisposable {
     this._work();
   }
 
-  /** Other rows altogether. */
-  reset(): void {
+  /** Other rows are asked for from now on; until the first of them come, what is looked at stays. */
+  renew(): void {
     this._abortAll();
+    this._calm();
+    this.invalidate();
+  }
+
+  /** Other rows altogether: none until they come. @param total How many there will be again, to keep the place. */
+  reset(total = 0): void {
+    this._abortAll();
+    this._calm();
     this._pages.clear();
-    this._total = 0;
-    this._error = null;
-    this._failures = 0;
-    clearTimeout(this._retry);
-    this._retry = undefined;
+    this._total = total;
+    this._wanted = total > 0 ? this._wanted : [0, 0];
     this._work();
     this.changed.emit();
   }
@@ -128,6 +133,13 @@ export class WindowedSource<T> implements IDisposable {
     clearTimeout(this._retry);
     this._pages.clear();
     Signal.clearData(this);
+  }
+
+  private _calm(): void {
+    this._error = null;
+    this._failures = 0;
+    clearTimeout(this._retry);
+    this._retry = undefined;
   }
 
   private _work(): void {
@@ -175,6 +187,9 @@ export class WindowedSource<T> implements IDisposable {
   private async _whole(number: number, signal: AbortSignal): Promise<IFetched<T>> {
     const size = this._options.pageSize;
     const rows = this._options.appends ? [...(this._pages.get(number)?.rows ?? [])] : [];
+    if (rows.length >= size) {
+      return { rows, total: this._total };
+    }
     for (;;) {
       const found = await this._fetch(number * size + rows.length, size - rows.length, signal);
       rows.push(...found.rows);

@@ -282,7 +282,7 @@ export interface paths {
             };
             cookie?: never;
         };
-        /** A window of lines */
+        /** A window of lines; fewer than `count` at the log's end, and where lines are so long that they fill a window */
         get: operations["readLog"];
         put?: never;
         post?: never;
@@ -686,6 +686,8 @@ export interface components {
         };
         Matches: {
             lines: number[];
+            /** @description `from` of the search that goes on from here: one request takes some seconds at most */
+            next: number;
             /** @description there are more, or the search was not at the end */
             more: boolean;
         };

@@ -38,7 +38,13 @@ describe('WindowedSource', () => {
       { pageSize: 10, pages, appends }
     );
   };
-  const last = () => asked.at(-1) as IAsked;
+  const last = () => {
+    const found = asked.at(-1);
+    if (!found) {
+      throw new Error('nothing was asked');
+    }
+    return found;
+  };
 
   beforeEach(() => {
     vi.useFakeTimers();
