@@ -13,6 +13,7 @@ import { INotebookTracker } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { textEditorIcon } from '@jupyterlab/ui-components';
 
 import { Channel } from './channel';
 import { Client } from './client';
@@ -23,6 +24,7 @@ import { PanelWidget } from './panel/panel';
 import { Runs } from './runs/runs';
 import { followSettings } from './settings';
 import { PanelState } from './state';
+import { Tabs } from './tabs';
 
 const ID = '@nbcontainer/labextension:plugin';
 
@@ -61,6 +63,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     });
     const panel = new PanelWidget(state, db, Runs);
     addCommands({ app, state, notebooks, files, palette });
+    addTabs(new Tabs(app, labShell, restorer), state);
     restorer?.add(panel, panel.id);
     followSettings(registry?.load(ID) ?? null, state, side => {
       (labShell ?? app.shell).add(panel, side, { rank: 300 });
@@ -68,6 +71,18 @@ const plugin: JupyterFrontEndPlugin<void> = {
     notebooks.follow(state);
   }
 };
+
+function addTabs(tabs: Tabs, state: PanelState): void {
+  tabs.add({
+    id: 'log',
+    label: state.trans.__('Open the Log'),
+    icon: textEditorIcon,
+    load: async () => {
+      const { LogWidget } = await import('./logs/widget');
+      return { idOf: args => LogWidget.idOf(args), make: args => new LogWidget(state, args) };
+    }
+  });
+}
 
 /** What the panel asks of the application. */
 function makeDesk(app: JupyterFrontEnd, notebooks: Notebooks): Desk {

@@ -3,7 +3,7 @@
 // Notebook 7 has one main widget a page, so that a tab goes below it there.
 
 import { type ILabShell, type ILayoutRestorer, type JupyterFrontEnd } from '@jupyterlab/application';
-import { MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
+import { WidgetTracker } from '@jupyterlab/apputils';
 import type { LabIcon } from '@jupyterlab/ui-components';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { Widget } from '@lumino/widgets';
@@ -16,16 +16,24 @@ export interface ITabArgs extends RunRef {
   pod: string;
 }
 
+/** A widget that says what it is to be restored with, which may have changed since it was opened. */
+export interface ITab extends Widget {
+  readonly args: RunRef;
+}
+
+export interface ITabMaker {
+  idOf(args: ITabArgs): string;
+  make(args: ITabArgs): ITab;
+}
+
 export interface ITabKind {
-  /** The part of the ids of command and tabs after "nbcontainer:open-" and "nbcontainer-". */
+  /** What follows "nbcontainer:open-" in the command's id. */
   id: string;
   label: string;
   icon: LabIcon;
-  title(args: ITabArgs): string;
-  create(args: ITabArgs): Promise<Widget>;
+  /** Its code, which is not fetched before the first such tab. */
+  load(): Promise<ITabMaker>;
 }
-
-type Tab = MainAreaWidget;
 
 const text = { type: 'string' };
 
@@ -36,16 +44,16 @@ export class Tabs {
     private readonly _restorer: ILayoutRestorer | null
   ) {}
 
-  /** Adds the command that opens a tab of this kind. */
+  /** Adds the command that opens a tab of this kind, or brings it to the front. */
   add(kind: ITabKind): void {
-    const tracker = new WidgetTracker<Tab>({ namespace: `nbcontainer-${kind.id}` });
-    const shown = new Map<Tab, ITabArgs>();
+    const tracker = new WidgetTracker<ITab>({ namespace: `nbcontainer-${kind.id}` });
     const command = `nbcontainer:open-${kind.id}`;
+    const named = (args: ReadonlyPartialJSONObject) => tabArgs(args).name !== '';
     this._app.commands.addCommand(command, {
       label: kind.label,
       icon: kind.icon,
-      isEnabled: args => typeof args.name === 'string' && args.name !== '',
-      isVisible: args => typeof args.name === 'string' && args.name !== '',
+      isEnabled: named,
+      isVisible: named,
       describedBy: {
         args: {
           type: 'object',
@@ -55,40 +63,22 @@ export class Tabs {
       },
       execute: async given => {
         const args = tabArgs(given);
-        const id = tabId(kind, args);
-        const tab = tracker.find(each => each.id === id) ?? (await this._open(kind, args, id, tracker, shown));
-        this._app.shell.activateById(tab.id);
+        const maker = await kind.load();
+        const id = maker.idOf(args);
+        this._app.shell.activateById((tracker.find(each => each.id === id) ?? this._open(maker, args, tracker)).id);
       }
     });
     void this._restorer?.restore(tracker, {
       command,
-      args: tab => ({ ...shown.get(tab) }),
+      args: tab => ({ ...tab.args }),
       name: tab => tab.id
     });
   }
 
-  private async _open(
-    kind: ITabKind,
-    args: ITabArgs,
-    id: string,
-    tracker: WidgetTracker<Tab>,
-    shown: Map<Tab, ITabArgs>
-  ): Promise<Tab> {
-    const content = await kind.create(args);
-    const open = tracker.find(each => each.id === id);
-    if (open) {
-      content.dispose(); // asked for twice at once
-      return open;
-    }
-    const tab = new MainAreaWidget({ content });
-    tab.id = id;
-    tab.title.label = kind.title(args);
-    tab.title.icon = kind.icon;
-    tab.title.closable = true;
-    shown.set(tab, args);
-    tab.disposed.connect(() => shown.delete(tab));
+  private _open(maker: ITabMaker, args: ITabArgs, tracker: WidgetTracker<ITab>): ITab {
+    const tab = maker.make(args);
+    void tracker.add(tab);
     this._app.shell.add(tab, this._labShell ? 'main' : 'down');
-    await tracker.add(tab);
     return tab;
   }
 }
@@ -105,9 +95,4 @@ function tabArgs(given: ReadonlyPartialJSONObject): ITabArgs {
     notebook: word('notebook'),
     pod: word('pod')
   };
-}
-
-/** The same run's tab has the same id, whatever notebook it was opened from. */
-function tabId(kind: ITabKind, args: ITabArgs): string {
-  return ['nbcontainer', kind.id, args.target, args.namespace, args.name, args.pod].map(encodeURIComponent).join('-');
 }
