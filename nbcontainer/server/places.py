@@ -56,8 +56,12 @@ class Places:
             place = self.root / path
             found = Path(os.path.realpath(place.parent)) / place.name
             real = Path(os.path.realpath(found))
+            real.stat()
+        except (FileNotFoundError, NotADirectoryError):  # told by who needs the file
+            pass
         except (OSError, ValueError) as error:  # a name too long, a loop of links, a lone surrogate
-            raise NotebookError(f"{path!r} can't be a path: {error}") from None
+            said = getattr(error, "strerror", None) or error
+            raise NotebookError(f"{path[:200]!r} can't be a path: {said}") from None
         if not (found.is_relative_to(self.root) and real.is_relative_to(self.root)) or found == self.root:
             raise NotebookError(f"{path!r} leads out of this server's root")
         return found
