@@ -7,6 +7,7 @@ NBCONTAINER_TEST_KUBECONFIG names. What it is not: a fake of any of it.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +77,12 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Each worker has a test cluster of its own, for the same reason; an idle one costs next to nothing."""
+    """Each worker has a test cluster of its own, for the same reason; an idle one costs next to nothing.
+
+    And what tests start hears Ctrl-C, also where the tests run in a shell's background, which has it ignored.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     number = int(getattr(config, "workerinput", {}).get("workerid", "gw0").removeprefix("gw"))
     if number:
         os.environ["NBCONTAINER_CLUSTER_INSTANCE"] = str((Instance.chosen().number + 25 * number) % 97)
