@@ -32,7 +32,7 @@ export function RunRow({ run, acts, trans }: IRowProps): JSX.Element {
       </span>
       <span role="gridcell" className="nbc-run-state">
         <PhaseMark phase={acts.isStopping(run) ? 'Stopping' : run.phase} trans={trans} />
-        <Replicas run={run} acts={acts} trans={trans} />
+        <Replicas run={run} acts={acts} trans={trans} inGrid />
         <span className="nbc-run-reason nbc-ellipsis" title={run.reason}>
           {run.reason}
         </span>
@@ -52,8 +52,8 @@ export function PhaseMark({ phase, trans }: { phase: Run['phase'] | 'Stopping'; 
   );
 }
 
-/** How many replicas are ready of how many wanted, and a stepper where that can be changed. */
-export function Replicas({ run, acts, trans }: IRowProps): JSX.Element | null {
+/** How many replicas are ready of how many wanted, and a stepper; in the grid, Tab passes it and the details have another. */
+export function Replicas({ run, acts, trans, inGrid = false }: IRowProps & { inGrid?: boolean }): JSX.Element | null {
   if (run.kind === 'training') {
     return run.workers > 1 ? (
       <span className="nbc-replicas">{trans.__('%1/%2 workers', run.replicas.ready, run.workers)}</span>
@@ -70,7 +70,7 @@ export function Replicas({ run, acts, trans }: IRowProps): JSX.Element | null {
       title={label}
       aria-label={label}
       disabled={off || fixed}
-      tabIndex={-1}
+      tabIndex={inGrid ? -1 : 0}
       onClick={() => stepper.step(by, known)}
     >
       {sign}
