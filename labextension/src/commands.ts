@@ -9,10 +9,10 @@ import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import { containerIcon } from './icons';
 import type { Notebooks } from './notebooks';
+import { containerize } from './panel/build';
 import { placeOptions } from './panel/form';
 import { magicCell } from './panel/magic';
 import { PANEL_ID } from './panel/panel';
-import { settleChanges } from './panel/saved';
 import { type PanelState, problemOf } from './state';
 
 export const COMMANDS = {
@@ -111,15 +111,6 @@ function addNotebookCommands(parts: IParts): void {
     describedBy: TEXT_ARGS,
     execute: args => told(parts, () => insertMagic(state, args.text))
   });
-}
-
-async function containerize(state: PanelState): Promise<void> {
-  if (await settleChanges(state)) {
-    const found = state.inspection.value;
-    const push = found !== null && (state.resolved?.registry ?? '') !== '' && state.drafts.push(found);
-    const options = { ...placeOptions(state.place), ...(push && { push }) };
-    await state.start({ verb: 'build', notebook: state.notebook, options });
-  }
 }
 
 async function insertMagic(state: PanelState, text: unknown): Promise<void> {

@@ -13,7 +13,7 @@ import { INotebookTracker } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
-import { textEditorIcon } from '@jupyterlab/ui-components';
+import { runIcon, textEditorIcon } from '@jupyterlab/ui-components';
 
 import { Channel } from './channel';
 import { Client } from './client';
@@ -80,6 +80,15 @@ function addTabs(tabs: Tabs, state: PanelState): void {
     load: async () => {
       const { LogWidget } = await import('./logs/widget');
       return { idOf: args => LogWidget.idOf(args), make: args => new LogWidget(state, args) };
+    }
+  });
+  tabs.add({
+    id: 'inference',
+    label: state.trans.__('Try the Service'),
+    icon: runIcon,
+    load: async () => {
+      const { InferenceWidget } = await import('./inference/widget');
+      return { idOf: args => InferenceWidget.idOf(args), make: args => new InferenceWidget(state, args) };
     }
   });
 }

@@ -86,9 +86,10 @@ export function ImageFields(): JSX.Element {
         onValue={include => { state.choose({ include }); }}
       />
       <TextField
-        label={trans.__('Image')}
+        label={trans.__('Name of the image')}
         value={state.place.image}
-        placeholder={trans.__('repository:tag (default: made from the name)')}
+        placeholder={trans.__('repository:tag')}
+        hint={trans.__('Where it is pushed. With @sha256:… that image runs, and none is built.')}
         onValue={image => { state.choose({ image: image.trim() }); }}
       />
     </>

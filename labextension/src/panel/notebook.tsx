@@ -8,13 +8,12 @@ import { type JSX, type ReactNode, useState } from 'react';
 import { problemOf } from '../answer';
 import type { Inspection, Problem, Task } from '../types';
 import { TaskButtons } from './actions';
+import { containerize, pushes } from './build';
 import { CheckField } from './fields';
-import { placeOptions } from './form';
 import { useChanges, usePanel } from './hooks';
 import { BaseField, ImageFields } from './image';
 import { Distributions, Files } from './packages';
 import { Clipped, Fold, Icon, ProblemBox } from './parts';
-import { settleChanges } from './saved';
 import { ImageResult, TaskProgress } from './taskview';
 import { hasEnded } from './tasklist';
 import { duration, sinceLast, sinceLastDetail, size } from './words';
@@ -67,7 +66,7 @@ function Known({ found }: { found: Inspection }): JSX.Element {
       <Fold name="image-options" title={trans.__('More about the image')}>
         <ImageFields />
       </Fold>
-      <Containerize found={found} />
+      <Containerize />
     </>
   );
 }
@@ -111,7 +110,7 @@ function Facts({ found }: { found: Inspection }): JSX.Element {
   );
 }
 
-function Containerize({ found }: { found: Inspection }): JSX.Element {
+function Containerize(): JSX.Element {
   const { state } = usePanel();
   const { trans, drafts } = state;
   useChanges(state.tasksChanged, state.targetChanged, drafts.changed);
@@ -119,15 +118,11 @@ function Containerize({ found }: { found: Inspection }): JSX.Element {
   const [asking, setAsking] = useState(false);
   const task = newestBuild(state.tasks.list, state.notebook);
   const registry = state.resolved?.registry ?? '';
-  const push = registry !== '' && drafts.push(found);
   const build = async () => {
     setProblem(null);
     setAsking(true);
     try {
-      if (await settleChanges(state)) {
-        const options = { ...placeOptions(state.place), ...(push && { push }) };
-        await state.start({ verb: 'build', notebook: state.notebook, options });
-      }
+      await containerize(state);
     } catch (error) {
       setProblem(problemOf(error));
     } finally {
@@ -145,7 +140,7 @@ function Containerize({ found }: { found: Inspection }): JSX.Element {
           <CheckField
             label={trans.__('and push')}
             title={registry}
-            checked={push}
+            checked={pushes(state)}
             onValue={value => { drafts.setPush(state.notebook, value); }}
           />
         )}

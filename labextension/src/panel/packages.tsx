@@ -25,7 +25,7 @@ export function Distributions({ found }: { found: Inspection['distributions'] })
   return (
     <Fold
       name="distributions"
-      title={trans._n('%1 distribution, %2 unpacked', '%1 distributions, %2 unpacked', found.length, size(all))}
+      title={trans._n('%1 distribution, %2', '%1 distributions, %2', found.length, size(all))}
     >
       {found.length >= FILTER_FROM && (
         <InputGroup

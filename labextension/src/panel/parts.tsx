@@ -51,7 +51,7 @@ export function Fold(props: IFoldProps): JSX.Element {
     <div className="nbc-fold">
       <button type="button" className="nbc-fold-button" aria-expanded={open} onClick={toggle}>
         <Caret open={open} />
-        <span className="nbc-ellipsis">{props.title}</span>
+        <span className="nbc-break">{props.title}</span>
       </button>
       {open && <div className="nbc-fold-body">{props.children}</div>}
     </div>
