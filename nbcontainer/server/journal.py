@@ -67,7 +67,7 @@ class Journal:
         """Our tasks may be taken over."""
         if self._held:
             with contextlib.suppress(OSError):
-                os.unlink(self._held.name)
+                (self._locks / f"{self.boot}.lock").unlink()
             self._held.close()
             self._held = None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from nbcontainer.server.task import Task, of_request
 from tests.server.conftest import notebook
 
 LOG = logging.getLogger("nbcontainer.test")
-BOOTS = ("00000000000000aa", "00000000000000bb", "00000000000000cc")
+Journals = Callable[[int], Journal]
 
 
 @pytest.fixture
@@ -28,50 +29,64 @@ def request_(tmp_path: Path) -> Request:
     return read({"verb": "train", "notebook": "n.ipynb", "options": options}, Places(tmp_path))
 
 
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Callable[[int], Journal]]:
+    """Journals of servers by number, closed in the end."""
+    made: list[Journal] = []
+
+    def open_(number: int) -> Journal:
+        made.append(Journal(tmp_path, f"{number:016x}", LOG))
+        return made[-1]
+
+    yield open_
+    for each in made:
+        each.close()
+
+
 def kept(request: Request, second: int = 0) -> Task:
     task = of_request(request, "prod")
     task.created = f"2026-01-01T00:{second // 60:02}:{second % 60:02}.000Z"
     return task
 
 
-def test_a_dead_servers_tasks_are_told_once(tmp_path: Path, request_: Request) -> None:
-    first = Journal(tmp_path, BOOTS[0], LOG)
+def test_a_dead_servers_tasks_are_told_once(tmp_path: Path, request_: Request, journal: Journals) -> None:
+    first = journal(0)
     cut, failed = kept(request_, 1), kept(request_, 2)
     first.write(cut)
     failed.end("failed", BuildError("it broke", "mend it"))
     first.write(failed)
-    assert Journal(tmp_path, BOOTS[1], LOG).recovered() == []  # the first one lives
+    assert journal(1).recovered() == []  # the first one lives
     first.close()
-    third = Journal(tmp_path, BOOTS[2], LOG)
+    third = journal(2)
     found = third.recovered()
     assert [each.state for each in found] == ["interrupted", "failed"]
     assert found[1].as_json() == failed.as_json()
     assert found[0].request is None
     assert found[0].env_names == ("KEY",)
-    assert Journal(tmp_path, "00000000000000dd", LOG).recovered() == []  # they are the third one's now
+    assert journal(3).recovered() == []  # they are the third one's now
     for each in tmp_path.rglob("*.json"):
         assert b"hidden-value" not in each.read_bytes()
         assert each.stat().st_mode & 0o077 == 0
 
 
-def test_the_journal_is_bounded(tmp_path: Path, request_: Request) -> None:
-    first = Journal(tmp_path, BOOTS[0], LOG)
+def test_the_journal_is_bounded(tmp_path: Path, request_: Request, journal: Journals) -> None:
+    first = journal(0)
     for second in range(MOST + 20):
         first.write(kept(request_, second))
     first.close()
-    found = Journal(tmp_path, BOOTS[1], LOG).recovered()
+    found = journal(1).recovered()
     assert len(found) == MOST
     assert found[0].created.endswith("00:00:20.000Z")
     assert len(list((tmp_path / "tasks").glob("*.json"))) == MOST
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"server": 1, "task": {}}', '{"server": "x", "task": null}'])
-def test_what_is_no_task_goes(text: str, tmp_path: Path, request_: Request) -> None:
-    first = Journal(tmp_path, BOOTS[0], LOG)
+def test_what_is_no_task_goes(text: str, tmp_path: Path, request_: Request, journal: Journals) -> None:
+    first = journal(0)
     first.write(kept(request_))
     first.close()
     (tmp_path / "tasks" / "0123456789abcdef.json").write_text(text)
-    assert len(Journal(tmp_path, BOOTS[1], LOG).recovered()) == 1
+    assert len(journal(1).recovered()) == 1
     assert len(list((tmp_path / "tasks").glob("*.json"))) == 1
 
 
@@ -93,11 +108,11 @@ def test_last_used_options(tmp_path: Path, request_: Request) -> None:
 
 def test_a_disk_that_refuses(tmp_path: Path, request_: Request, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "state").write_text("a file where the folder should be")
-    journal = Journal(tmp_path / "state", BOOTS[0], LOG)
-    journal.write(kept(request_))
-    assert journal.recovered() == []
+    own = Journal(tmp_path / "state", "0123456789abcdef", LOG)
+    own.write(kept(request_))
+    assert own.recovered() == []
     Remembered(tmp_path / "state", LOG).remember("00000000", request_)
-    journal.close()
+    own.close()
     assert "can't be kept on disk" in caplog.text
 
 
