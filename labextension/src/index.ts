@@ -91,6 +91,15 @@ function addTabs(tabs: Tabs, state: PanelState): void {
       return { idOf: args => InferenceWidget.idOf(args), make: args => new InferenceWidget(state, args) };
     }
   });
+  tabs.add({
+    id: 'inference',
+    label: state.trans.__('Try a Service'),
+    icon: offlineBoltIcon,
+    load: async () => {
+      const { InferenceWidget } = await import('./inference/widget');
+      return { idOf: args => InferenceWidget.idOf(args), make: args => new InferenceWidget(state, args) };
+    }
+  });
 }
 
 /** What the panel asks of the application. */

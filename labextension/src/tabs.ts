@@ -14,6 +14,8 @@ import type { RunRef } from './desk';
 export interface ITabArgs extends RunRef {
   /** Only this pod's; "" for all. */
   pod: string;
+  /** Of each container's instance before the current one. */
+  previous: boolean;
 }
 
 /** A widget that says what it is to be restored with, which may have changed since it was opened. */
@@ -58,7 +60,7 @@ export class Tabs {
         args: {
           type: 'object',
           required: ['name'],
-          properties: { name: text, target: text, namespace: text, notebook: text, pod: text }
+          properties: { name: text, target: text, namespace: text, notebook: text, pod: text, previous: { type: 'boolean' } }
         }
       },
       execute: async given => {
@@ -84,7 +86,7 @@ export class Tabs {
 }
 
 function tabArgs(given: ReadonlyPartialJSONObject): ITabArgs {
-  const word = (key: keyof ITabArgs) => {
+  const word = (key: string) => {
     const value = given[key];
     return typeof value === 'string' ? value : '';
   };
@@ -93,6 +95,7 @@ function tabArgs(given: ReadonlyPartialJSONObject): ITabArgs {
     target: word('target'),
     namespace: word('namespace'),
     notebook: word('notebook'),
-    pod: word('pod')
+    pod: word('pod'),
+    previous: given.previous === true
   };
 }
