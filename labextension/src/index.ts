@@ -13,7 +13,7 @@ import { INotebookTracker } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
-import { runIcon, textEditorIcon } from '@jupyterlab/ui-components';
+import { offlineBoltIcon, textEditorIcon } from '@jupyterlab/ui-components';
 
 import { Channel } from './channel';
 import { Client } from './client';
