@@ -69,6 +69,7 @@ export class Search {
 
   /** To the next line, at the end again to the first. */
   async next(): Promise<number> {
+    this._error = null;
     while (this._at + 1 >= this._lines.length && this._more && this._error === null) {
       if (!(await this._load())) {
         return this.line;
@@ -79,6 +80,7 @@ export class Search {
 
   /** To the line before, from the first to the last one, which may have to be looked for. */
   async previous(): Promise<number> {
+    this._error = null;
     while (this._at <= 0 && this._more && this._error === null) {
       if (!(await this._load())) {
         return this.line;
