@@ -64,7 +64,7 @@ def test_importing_the_extension_is_light() -> None:
         took, names = json.loads(ran.stdout)
         assert not set(names) & set(HEAVY)
         found.append(took)
-    assert min(found) < 0.12, found  # 40 ms on a machine that does nothing else
+    assert min(found) < 0.25, found  # processor time; a busy machine doubles it
 
 
 def test_a_slow_browser_gets_the_newest_only(desk: Panel) -> None:
