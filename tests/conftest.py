@@ -88,8 +88,21 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["NBCONTAINER_CLUSTER_INSTANCE"] = str((Instance.chosen().number + 25 * number) % 97)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The folders that use a cluster come first: the longest modules, and short ones are left to even out the end."""
-    if hasattr(config, "workerinput"):
-        using = {item.path.parent for item in items if "cluster" in getattr(item, "fixturenames", ())}
-        items.sort(key=lambda item: item.path.parent not in using)
+    """A module is one worker's; so are all that start engines, as podman's services share the machine's locks.
+
+    The folders that use a cluster come first: the longest modules, and short ones are left to even out the end.
+    """
+    if not hasattr(config, "workerinput"):
+        return
+    engines, clusters = _using(items, "engine"), _using(items, "cluster")
+    folders = {path.parent for path in clusters}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("engines" if item.path in engines else item.nodeid.partition("::")[0]))
+    items.sort(key=lambda item: item.path.parent not in folders)
+
+
+def _using(items: list[pytest.Item], fixture: str) -> set[Path]:
+    """The modules that have a test with this fixture."""
+    return {item.path for item in items if fixture in getattr(item, "fixturenames", ())}
