@@ -85,15 +85,6 @@ function addTabs(tabs: Tabs, state: PanelState): void {
   tabs.add({
     id: 'inference',
     label: state.trans.__('Try the Service'),
-    icon: runIcon,
-    load: async () => {
-      const { InferenceWidget } = await import('./inference/widget');
-      return { idOf: args => InferenceWidget.idOf(args), make: args => new InferenceWidget(state, args) };
-    }
-  });
-  tabs.add({
-    id: 'inference',
-    label: state.trans.__('Try a Service'),
     icon: offlineBoltIcon,
     load: async () => {
       const { InferenceWidget } = await import('./inference/widget');
