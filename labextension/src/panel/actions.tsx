@@ -17,9 +17,32 @@ interface ITaskButtonsProps {
   onProblem: (problem: Problem | null) => void;
 }
 
+/** Cancel or dismiss, in the task's title. */
 export function TaskButtons({ task, onProblem }: ITaskButtonsProps): JSX.Element {
   const { state } = usePanel();
   const { trans } = state;
+  const [busy, act] = useAct(onProblem);
+  return hasEnded(task) ? (
+    <IconButton icon={closeIcon} label={trans.__('Dismiss')} disabled={busy} onClick={act(() => state.dismiss(task))} />
+  ) : (
+    <IconButton icon={stopIcon} label={trans.__('Cancel')} disabled={busy} onClick={act(() => state.cancel(task))} />
+  );
+}
+
+/** Below what went wrong; nothing where nothing did. */
+export function RetryButton({ task, onProblem }: ITaskButtonsProps): JSX.Element | null {
+  const { state } = usePanel();
+  const [busy, act] = useAct(onProblem);
+  return !hasEnded(task) || task.state === 'done' ? null : (
+    <button type="button" className="nbc-small-button" disabled={busy} onClick={act(() => retry(state, task))}>
+      <refreshIcon.react tag="span" width="14px" height="14px" />
+      {state.trans.__('Retry')}
+    </button>
+  );
+}
+
+/** Whether something asked for is still on its way, and what makes a handler of a request. */
+function useAct(onProblem: ITaskButtonsProps['onProblem']): [boolean, (act: () => Promise<unknown>) => () => void] {
   const [busy, setBusy] = useState(false);
   const act = (act: () => Promise<unknown>) => () => {
     setBusy(true);
@@ -32,20 +55,7 @@ export function TaskButtons({ task, onProblem }: ITaskButtonsProps): JSX.Element
         setBusy(false);
       });
   };
-  if (!hasEnded(task)) {
-    return <IconButton icon={stopIcon} label={trans.__('Cancel')} disabled={busy} onClick={act(() => state.cancel(task))} />;
-  }
-  return (
-    <>
-      {task.state !== 'done' && (
-        <button type="button" className="nbc-small-button" disabled={busy} onClick={act(() => retry(state, task))}>
-          <refreshIcon.react tag="span" width="14px" height="14px" />
-          {trans.__('Retry')}
-        </button>
-      )}
-      <IconButton icon={closeIcon} label={trans.__('Dismiss')} disabled={busy} onClick={act(() => state.dismiss(task))} />
-    </>
-  );
+  return [busy, act];
 }
 
 /** Begin it again; the ended one goes. 409: its environment values are gone, so the form asks for them. */

@@ -7,7 +7,7 @@ import { type JSX, type ReactNode, useState } from 'react';
 
 import { problemOf } from '../answer';
 import type { Inspection, Problem, Task } from '../types';
-import { TaskButtons } from './actions';
+import { RetryButton, TaskButtons } from './actions';
 import { containerize, pushes } from './build';
 import { CheckField } from './fields';
 import { useChanges, usePanel } from './hooks';
@@ -169,6 +169,7 @@ function Build({ task }: { task: Task }): JSX.Element {
       </div>
       {problem !== null && <ProblemBox problem={problem} />}
       <TaskProgress task={task} />
+      <RetryButton task={task} onProblem={setProblem} />
       {task.image !== null && <ImageResult image={task.image} fold="build-layers" />}
     </div>
   );

@@ -7,7 +7,7 @@ import { type JSX, useState } from 'react';
 
 import { refOf } from '../desk';
 import type { Problem, Run, Task } from '../types';
-import { TaskButtons } from './actions';
+import { RetryButton, TaskButtons } from './actions';
 import { useChanges, usePanel, useTicks } from './hooks';
 import { newestBuild } from './notebook';
 import { Icon, ProblemBox } from './parts';
@@ -97,6 +97,7 @@ function TaskItem({ task, shownAbove }: { task: Task; shownAbove: boolean }): JS
       )}
       {!shownAbove && <TaskProgress task={task} />}
       {!shownAbove && task.image !== null && run === null && <ImageResult image={task.image} fold={`layers-${task.id}`} />}
+      {!shownAbove && <RetryButton task={task} onProblem={setProblem} />}
       {run !== null && <RunResult task={task} run={run} />}
       {task.yaml !== '' && (
         <button type="button" className="nbc-small-button" onClick={() => { showYaml(taskTitle(task, trans), task.yaml, trans); }}>
