@@ -74,8 +74,10 @@ export async function retry(state: PanelState, task: Task): Promise<void> {
 
 /** Put what a task asked for into the Launch form. */
 function refill(state: PanelState, task: Task): void {
-  state.desk.openNotebook(task.notebook);
-  state.notebook = task.notebook;
+  if (task.notebook !== state.notebook) {
+    state.desk.openNotebook(task.notebook);
+    state.notebook = task.notebook;
+  }
   const { target, namespace, base, image, include } = task.request.options;
   state.choose({
     target: target ?? '',

@@ -51,7 +51,7 @@ function LaunchForm({ found }: { found: Inspection }): JSX.Element {
       />
       {kind === 'training' && <Parameters {...shared} parameters={found.parameters} />}
       <Resources {...shared} />
-      <Fold name={`more-${kind}`} title={wrongBelow ? trans.__('More (needs another look)') : trans.__('More')}>
+      <Fold name={`more-${kind}`} forced={wrongBelow} title={wrongBelow ? trans.__('More (needs another look)') : trans.__('More')}>
         <More {...shared} />
       </Fold>
       <Submit kind={kind} wrong={wrong} options={Object.keys(wrong).length === 0 ? optionsOf(form, kind, found, state.place) : null} />

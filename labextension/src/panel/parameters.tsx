@@ -74,7 +74,7 @@ function ParameterField({ parameter, typed, problem, onText }: IParameterProps):
         <span className="nbc-with-button">
           {type === 'bool' ? (
             <input {...names} type="checkbox" className="jp-mod-styled" checked={text === 'true'} onChange={event => { change(String(event.target.checked)); }} />
-          ) : type === 'json' ? (
+          ) : type === 'json' || text.includes('\n') ? (
             <textarea
               {...names}
               className="nbc-textarea"
@@ -91,7 +91,7 @@ function ParameterField({ parameter, typed, problem, onText }: IParameterProps):
               inputMode={type === 'int' || type === 'float' ? 'decimal' : 'text'}
               autoComplete="off"
               spellCheck={false}
-              placeholder={type === 'null' ? trans.__('None') : own}
+              placeholder={type === 'null' ? trans.__('None') : type === 'str' ? '' : own}
               value={text}
               onChange={event => { change(event.target.value); }}
             />

@@ -45,8 +45,9 @@ export function Section(props: IFoldProps & { aside?: ReactNode }): JSX.Element 
 }
 
 /** A part that few people need, closed until they want it. */
-export function Fold(props: IFoldProps): JSX.Element {
-  const [open, toggle] = useFold(props.name, props.open ?? false);
+export function Fold(props: IFoldProps & { forced?: boolean }): JSX.Element {
+  const [wanted, toggle] = useFold(props.name, props.open ?? false);
+  const open = wanted || props.forced === true; // something in it must be seen
   return (
     <div className="nbc-fold">
       <button type="button" className="nbc-fold-button" aria-expanded={open} onClick={toggle}>

@@ -65,3 +65,10 @@ function stamps(tasks: Tasks, list: readonly Task[], now: number): Map<string, n
     })
   );
 }
+
+/** All that go on, and the newest `most` of those that ended; the runs below stay in sight. */
+export function newestOf(list: readonly Task[], most: number): { shown: Task[]; older: number } {
+  let ended = 0;
+  const shown = list.filter(task => !hasEnded(task) || ++ended <= most);
+  return { shown, older: list.length - shown.length };
+}

@@ -11,24 +11,35 @@ import { RetryButton, TaskButtons } from './actions';
 import { useChanges, usePanel, useTicks } from './hooks';
 import { newestBuild } from './notebook';
 import { Icon, ProblemBox } from './parts';
-import { hasEnded, secondsOf } from './tasklist';
+import { hasEnded, newestOf, secondsOf } from './tasklist';
 import { ImageResult, TaskProgress } from './taskview';
 import { baseName, duration } from './words';
 import { showYaml } from './yaml';
 
+const ENDED_SHOWN = 4;
+
 export function Activity(): JSX.Element {
   const { state, folds } = usePanel();
   useChanges(state.tasksChanged, state.notebookChanged, folds.changed);
+  const [all, setAll] = useState(false);
   const above = folds.isOpen('notebook', true) ? newestBuild(state.tasks.list, state.notebook)?.id : undefined;
   if (state.tasks.list.length === 0) {
     return <p className="nbc-dim">{state.trans.__('Nothing is being built or submitted.')}</p>;
   }
+  const { shown, older } = newestOf(state.tasks.list, all ? Infinity : ENDED_SHOWN);
   return (
-    <ul className="nbc-tasks">
-      {state.tasks.list.map(task => (
-        <TaskItem key={task.id} task={task} shownAbove={task.id === above} />
-      ))}
-    </ul>
+    <>
+      <ul className="nbc-tasks">
+        {shown.map(task => (
+          <TaskItem key={task.id} task={task} shownAbove={task.id === above} />
+        ))}
+      </ul>
+      {older > 0 && (
+        <button type="button" className="nbc-link" onClick={() => { setAll(true); }}>
+          {state.trans._n('%1 older', '%1 older', older)}
+        </button>
+      )}
+    </>
   );
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { applyList, applyTask, forget, noTasks, secondsOf } from '../../src/panel/tasklist';
+import { applyList, applyTask, forget, newestOf, noTasks, secondsOf } from '../../src/panel/tasklist';
 import { task } from './made';
 
 const one = task({ id: '1', seconds: 2 });
@@ -27,6 +27,13 @@ describe('the list of tasks', () => {
   it('lets no older list revive what has ended', () => {
     const ended = applyTask(applyList(noTasks, [one]), { ...one, state: 'cancelled' });
     expect(applyList(ended, [one]).list).toMatchObject([{ state: 'cancelled' }]);
+  });
+
+  it('shows all that go on, and the newest of those that ended', () => {
+    const ended = (id: string) => task({ id, state: 'done' });
+    const { shown, older } = newestOf([ended('5'), two, ended('4'), ended('3'), one], 2);
+    expect(shown.map(each => each.id)).toEqual(['5', '2', '4', '1']);
+    expect(older).toBe(1);
   });
 
   it('goes on counting seconds by the page\'s clock from when they came', () => {
