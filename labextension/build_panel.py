@@ -90,6 +90,7 @@ def install() -> None:
 
 def build(say: Callable[[str], None] = lambda text: None) -> None:
     if stale():
+        node()  # or an error, before anything is said
         say("building the JupyterLab panel")
         install()
         yarn("build:prod")
