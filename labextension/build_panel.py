@@ -122,7 +122,7 @@ def main() -> None:
             build(lambda text: print(f"== {text}", flush=True))
             link(Path(sys.prefix))
     except PanelError as error:
-        sys.exit(f"The JupyterLab panel can't be built: {error}")
+        sys.exit(f"The JupyterLab panel: {error}")
 
 
 if __name__ == "__main__":
