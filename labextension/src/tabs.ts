@@ -8,6 +8,7 @@ import type { LabIcon } from '@jupyterlab/ui-components';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { Widget } from '@lumino/widgets';
 
+import { turnTo } from './below';
 import type { RunRef } from './desk';
 
 /** What a tab is opened and restored with: plain JSON. */
@@ -67,7 +68,11 @@ export class Tabs {
         const args = tabArgs(given);
         const maker = await kind.load();
         const id = maker.idOf(args);
-        this._app.shell.activateById((tracker.find(each => each.id === id) ?? this._open(maker, args, tracker)).id);
+        const tab = tracker.find(each => each.id === id) ?? this._open(maker, args, tracker);
+        this._app.shell.activateById(id);
+        if (this._labShell === null) {
+          turnTo(tab);
+        }
       }
     });
     void this._restorer?.restore(tracker, {
