@@ -141,6 +141,7 @@ export class Viewport {
       }
     }
     if (news) {
+      this._takeScroll();
       this.map.setTotal(this.map.total);
       this.moved();
     }
@@ -220,12 +221,15 @@ export class Viewport {
   private _nudge(): void {
     const { top, height, viewport, exact, atStart, atEnd } = this.map;
     if (!exact && (top <= 1 !== atStart || top >= height - viewport - 1 !== atEnd)) {
-      this._settle();
+      this._scrolling = false;
+      this._write();
+      this._place();
     }
   }
 
   /** The movement is over: put the scroll bar where it belongs. */
   private readonly _settle = (): void => {
+    this._scrolled(); // a movement of one step ends before its frame
     this._scrolling = false;
     if (!this.map.exact) {
       this._write();

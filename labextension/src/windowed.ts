@@ -84,6 +84,22 @@ export class WindowedSource<T> implements IDisposable {
     this._work();
   }
 
+  /** Have these rows at hand before they are shown, the last one not included. Rejects when they can't be had. */
+  async preload(first: number, last: number): Promise<void> {
+    const size = this._options.pageSize;
+    for (let number = Math.floor(Math.max(0, first) / size); number * size < last; number++) {
+      const held = this._pages.get(number)?.rows.length ?? 0;
+      if (held < Math.min(size, last - number * size) && !this._isDisposed) {
+        const { signal } = this._ending;
+        const { rows } = await this._whole(number, signal);
+        if (signal.aborted) {
+          return; // other rows by now
+        }
+        this._touch(number, { rows, stale: false });
+      }
+    }
+  }
+
   /** How many rows there are by other news than a fetch. */
   setTotal(total: number): void {
     if (total === this._total) {
@@ -259,10 +275,13 @@ export class WindowedSource<T> implements IDisposable {
       request.abort.abort();
     }
     this._requests.clear();
+    this._ending.abort();
+    this._ending = new AbortController();
   }
 
   private readonly _pages = new Map<number, IPage<T>>();
   private readonly _requests = new Map<number, IRequest>();
+  private _ending = new AbortController();
   private _wanted: [number, number] = [0, 0];
   private _total = 0;
   private _error: unknown = null;

@@ -16,6 +16,7 @@ import { WindowedSource } from '../windowed';
 const PAGE = 200; // lines; even of the longest shown ones the server sends as many at once
 const PAGES = 20;
 const RETRY = 3000; // ms
+const IN_SIGHT = 150; // lines at the end that a tall window shows
 const CATCH_UP = 15_000; // ms without a new line, in which a log that is read again is waited for
 
 /** What a log tab shows; plain JSON, so that the layout can restore it. */
@@ -30,6 +31,9 @@ export class LogStore implements IDisposable {
   readonly changed = new Signal<this, void>(this);
   readonly source: WindowedSource<LogLine>;
   readonly watch: RunWatch;
+
+  /** Whether the log's end is looked at. */
+  following = true;
 
   constructor(
     private readonly _state: PanelState,
@@ -146,8 +150,30 @@ export class LogStore implements IDisposable {
     if (this._floor > 0) {
       this._catchUp(log, news);
     }
-    this.source.setTotal(Math.max(log.lines, this._floor));
+    void this._advance();
     this.changed.emit();
+  }
+
+  /** Show the lines that came; where the end is looked at, once they are here, so that a fast log is no blank page. */
+  private async _advance(): Promise<void> {
+    if (this._advancing) {
+      return;
+    }
+    this._advancing = true;
+    while (this._log && !this.isDisposed && Math.max(this._log.lines, this._floor) !== this.source.total) {
+      const log = this._log;
+      if (this.following && this._floor === 0) {
+        try {
+          await this.source.preload(log.lines - IN_SIGHT, log.lines);
+        } catch {
+          // fetched, and its failure told, when it is looked at
+        }
+      }
+      if (log.id === (this._log as LogState | null)?.id) {
+        this.source.setTotal(Math.max(log.lines, this._floor));
+      }
+    }
+    this._advancing = false;
   }
 
   /** A log that is read again has fewer lines than are shown, for a moment. */
@@ -190,10 +216,10 @@ export class LogStore implements IDisposable {
   ): Promise<{ rows: LogLine[]; total: number }> => {
     const log = this._log;
     if (log === null) {
-      return { rows: [], total: this._floor };
+      return { rows: [], total: this.source.total };
     }
     const window = await this._state.client.readLog(log.id, from, count, signal);
-    return { rows: window.lines, total: Math.max(window.total, this._floor, this._log?.lines ?? 0) };
+    return { rows: window.lines, total: this.source.total }; // the topic tells how many there are
   };
 
   private _onRows(): void {
@@ -210,6 +236,7 @@ export class LogStore implements IDisposable {
   /** How many lines are shown at least, while a log is read again. */
   private _floor = 0;
   private _turn = 0;
+  private _advancing = false;
   private _topic: IDisposable | null = null;
   private _again: ReturnType<typeof setTimeout> | undefined;
   private _patience: ReturnType<typeof setTimeout> | undefined;

@@ -2,7 +2,7 @@
 // Where it stands in the log is the list's; what the log is, store.ts's; what was found, search.ts's.
 
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { type JSX, useReducer, useRef, useState } from 'react';
+import { type JSX, useEffect, useReducer, useRef, useState } from 'react';
 
 import { useChanges, usePanel } from '../panel/hooks';
 import { ProblemBox } from '../panel/parts';
@@ -31,6 +31,9 @@ export function LogView({ store, search }: ILogProps): JSX.Element {
   });
   const list = useRef<VirtualList>(null);
   const { total } = store.source;
+  useEffect(() => {
+    store.following = show.follow;
+  }, [store, show.follow]);
   const go = (line: number) => {
     if (line >= 0) {
       setShow({ follow: false });

@@ -9,7 +9,7 @@ import {
   historyIcon,
   type LabIcon,
   offlineBoltIcon,
-  runningIcon,
+  runIcon,
   stopIcon
 } from '@jupyterlab/ui-components';
 
@@ -19,7 +19,7 @@ export const PHASES: readonly Run['phase'][] = ['Pending', 'Running', 'Succeeded
 
 export const PHASE_ICONS: Record<Run['phase'], LabIcon> = {
   Pending: historyIcon,
-  Running: runningIcon,
+  Running: runIcon,
   Succeeded: checkIcon,
   Failed: errorIcon,
   Stopped: stopIcon
