@@ -54,6 +54,7 @@ check: $(VENV)/.node
 
 bench: $(VENV)/.test
 	@$(BIN)/python -m tests.prepare
+	@$(MAKE) --no-print-directory panel
 	$(BIN)/python bench/run.py
 
 clean:

@@ -22,7 +22,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench import dockerd, measure, ours, page, rivals, wheels  # noqa: E402
+from bench import dockerd, measure, ours, page, panel, panel_page, rivals, wheels  # noqa: E402
+from bench.found import Found  # noqa: E402
 from bench.stage import Stage  # noqa: E402
 from tests.cluster import build  # noqa: E402
 
@@ -183,6 +184,16 @@ def started(folder: Path) -> dockerd.Daemon | measure.Failed:
         return why
 
 
+def with_panel(run: Run) -> Found | None:
+    """What the panel's benchmark finds; where it can't run it is listed with the reason."""
+    say("the panel in JupyterLab")
+    try:
+        return panel.measured(run.quick)
+    except measure.Failed as why:
+        run.results.append(Result("the panel in JupyterLab (`bench/panel.py`)", failed=str(why)))
+        return None
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bench/run.py", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer rounds and rivals: two minutes, not ten")
@@ -211,10 +222,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             daemon.close()
         server.close()
         stage.close()
-    text = page.page(run, time.monotonic() - began)
-    found.page.write_text(text)
+    seconds = time.monotonic() - began
+    loaded = with_panel(run)
+    text = page.page(run, seconds)
+    found.page.write_text(panel_page.joined(text, panel_page.section(loaded)) if loaded else text)
     print(page.summary(run))
-    missed = [each.text for each in page.limits(run) if not each.held]
+    held = [*page.limits(run), *(panel_page.limits(loaded) if loaded else ())]
+    missed = [each.text for each in held if not each.held]
     say(f"{found.page} written" + (f"; MISSED: {'; '.join(missed)}" if missed else "; all limits hold"))
     return 1 if missed else 0
 

@@ -42,8 +42,9 @@ export class PanelState implements IDisposable {
   readonly targetChanged = new Signal<this, void>(this);
   /** A run that the runs section should show and mark, by name. */
   readonly highlightChanged = new Signal<this, string>(this);
-  /** A section that should open and take the focus. */
-  readonly revealed = new Signal<this, Section>(this);
+  /** The section `toReveal` should open and take the focus; who sees to that clears it. */
+  readonly revealed = new Signal<this, void>(this);
+  toReveal: Section | null = null;
 
   constructor(options: PanelStateOptions) {
     this.client = options.client;
@@ -139,7 +140,8 @@ export class PanelState implements IDisposable {
     this.desk.insertCell(text);
   }
   reveal(section: Section): void {
-    this.revealed.emit(section);
+    this.toReveal = section;
+    this.revealed.emit();
   }
   highlight(name: string): void {
     this._highlighted = name;

@@ -1,13 +1,15 @@
 // The sidebar: its sections in order, over one state. Only composition; each section is a module of its own.
-// The widget tells the state whether anybody looks, so that a hidden panel asks the server for nothing.
+// The widget tells the state whether anybody looks, and shows nothing before somebody does, so that a panel that was
+// never opened asks the server for nothing.
 
 import type { IStateDB } from '@jupyterlab/statedb';
 import { ReactWidget } from '@jupyterlab/ui-components';
-import type { Message } from '@lumino/messaging';
+import { type Message, MessageLoop } from '@lumino/messaging';
+import { Widget } from '@lumino/widgets';
 import { type ComponentType, type JSX, useEffect, useMemo, useRef } from 'react';
 
 import { containerIcon } from '../icons';
-import type { PanelState, Section as SectionName } from '../state';
+import type { PanelState } from '../state';
 import { Folds } from './folds';
 import { Header } from './header';
 import { PanelContext, useChanges, usePanel } from './hooks';
@@ -38,17 +40,19 @@ export class PanelWidget extends ReactWidget {
   }
 
   protected override render(): JSX.Element {
-    return <Panel state={this._state} folds={this._folds} runs={this._runs} />;
+    return this._opened ? <Panel state={this._state} folds={this._folds} runs={this._runs} /> : <></>;
   }
 
   protected override onAfterShow(message: Message): void {
     super.onAfterShow(message);
     this._state.visible = true;
+    this._open();
   }
 
   protected override onAfterAttach(message: Message): void {
     super.onAfterAttach(message);
     this._state.visible = this.isVisible;
+    this._open();
   }
 
   protected override onAfterHide(message: Message): void {
@@ -56,7 +60,15 @@ export class PanelWidget extends ReactWidget {
     this._state.visible = false;
   }
 
+  private _open(): void {
+    if (this.isVisible && !this._opened) {
+      this._opened = true;
+      MessageLoop.sendMessage(this, Widget.Msg.UpdateRequest);
+    }
+  }
+
   private readonly _folds: Folds;
+  private _opened = false;
 }
 
 interface IPanelProps {
@@ -108,7 +120,12 @@ function Busy(): JSX.Element | null {
 function useRevealed(state: PanelState, folds: Folds): React.RefObject<HTMLDivElement> {
   const node = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    const reveal = (_: unknown, section: SectionName) => {
+    const reveal = () => {
+      const section = state.toReveal;
+      if (section === null) {
+        return;
+      }
+      state.toReveal = null;
       folds.set(section, true);
       requestAnimationFrame(() => {
         const found = node.current?.querySelector(`[data-nbc-section="${section}"]`);
@@ -117,6 +134,7 @@ function useRevealed(state: PanelState, folds: Folds): React.RefObject<HTMLDivEl
       });
     };
     state.revealed.connect(reveal);
+    reveal(); // asked for by what opened the panel
     return () => {
       state.revealed.disconnect(reveal);
     };
