@@ -11,6 +11,7 @@ from pathlib import Path
 
 from jupyter_server.extension.application import ExtensionApp
 
+from nbcontainer import __version__
 from nbcontainer.server.handler import PARTS
 from nbcontainer.server.parts import Parts
 
@@ -19,6 +20,7 @@ class Nbcontainer(ExtensionApp):
     """Adds the routes to whichever server it is part of; it has no page of its own."""
 
     name = "nbcontainer"
+    version = __version__
     open_browser = False
     parts: Parts | None = None
 
