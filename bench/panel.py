@@ -87,7 +87,7 @@ class Bench:
 
     def resting(self, name: str, tab: Tab) -> None:
         """Heap, and processor time while nothing happens."""
-        time.sleep(1)  # what loading still does
+        time.sleep(3)  # what loading still does
         self.found.heap[name] = tab.heap()
         with tab.busy() as self.found.busy[name]:
             tab.page.wait_for_timeout(1000 * self.found.size.idle)
@@ -252,7 +252,7 @@ def _measured(size: Size) -> Found:
         cluster = Cluster(instance.limited, instance.admin, instance.registry, kubectl=f"{programs}/kubectl")
         with crowded(cluster, size) as crowd, site(crowd) as desk:
             bench = Bench(browser, crowd, desk, size)
-            for step in (bench.scripts, bench.loads, bench.lab, bench.runs, bench.log):
+            for step in (bench.scripts, bench.lab, bench.loads, bench.runs, bench.log):
                 say(f"the panel: {step.__name__}")
                 step()
     return bench.found

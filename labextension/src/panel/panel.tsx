@@ -7,6 +7,7 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import { type Message, MessageLoop } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 import { type ComponentType, type JSX, useEffect, useMemo, useRef } from 'react';
+import { flushSync } from 'react-dom';
 
 import { containerIcon } from '../icons';
 import type { PanelState } from '../state';
@@ -63,7 +64,8 @@ export class PanelWidget extends ReactWidget {
   private _open(): void {
     if (this.isVisible && !this._opened) {
       this._opened = true;
-      MessageLoop.sendMessage(this, Widget.Msg.UpdateRequest);
+      // at once: while Lab starts, whatever is put off waits for all the rest
+      flushSync(() => MessageLoop.sendMessage(this, Widget.Msg.UpdateRequest));
     }
   }
 
