@@ -24,8 +24,8 @@ AT_ONCE = 8  # requests
 HEAD_START = 6  # seconds after its first line in which the follow has to have begun
 NEEDLE = "the needle"
 # The kubelet gives who reads a log only the newest of the files that it rotates: at 1 MiB in the test cluster, looked
-# at every 3 s. So the log is followed from its first line on, and printed at a pace that a follow keeps up with.
-PIECE, PAUSE = 20_000, 0.3
+# at every 3 s. So the log is followed from its first line on, and printed in pieces with a pause after each.
+PIECE = 20_000
 
 
 class Crowd:
@@ -63,11 +63,12 @@ class Crowd:
             list(pool.map(act, names))
         return time.monotonic() - began
 
-    def talk(self, lines: int) -> str:
-        """A training run that prints so many lines, one of the last with NEEDLE in it; its name, once it has begun."""
+    def talk(self, lines: int, pause: float) -> str:
+        """A training run that prints so many lines, `pause` seconds after each PIECE, and NEEDLE near the end; its
+        name, once it has begun."""
         pieces, rest = divmod(lines - 2, PIECE)
         steps = ["line begun", f"sleep {HEAD_START}"]
-        steps += [f"lines {PIECE} 0 12; sleep {PAUSE}"] * pieces
+        steps += [f"lines {PIECE} 0 12; sleep {pause}"] * pieces
         steps += [f"line {NEEDLE}", f"lines {rest} 0 12"]
         name = self.runs.train("; ".join(steps))
         until = time.monotonic() + 60
