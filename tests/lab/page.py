@@ -6,8 +6,10 @@ What this is: the moves that several tests share. What it is not: an expectation
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from re import Pattern
 from typing import Any
 from urllib.parse import quote
 
@@ -40,13 +42,12 @@ class Panel:
         place = {"jupyterlab": "lab/tree/" if notebook else "lab", "notebook": "notebooks/" if notebook else "tree"}
         self.page.goto(f"{self.desk.url}{place[self.desk.app]}{quote(notebook)}?token={self.desk.token}")
         if notebook:
-            self.page.locator(".jp-Notebook .jp-Cell").first.wait_for()
+            self.page.locator(".jp-Notebook .jp-Cell").filter(visible=True).first.wait_for()
 
     def launch(self) -> None:
         """The button in the notebook's toolbar."""
-        self.page.locator(".jp-Notebook-toolbar, .jp-NotebookPanel-toolbar").get_by_role(
-            "button", name="Launch"
-        ).first.click()
+        toolbar = self.page.locator(".jp-Notebook-toolbar, .jp-NotebookPanel-toolbar").filter(visible=True)
+        toolbar.get_by_role("button", name="Launch").click()
         self.root.get_by_text("about ", exact=False).first.wait_for(timeout=LONG)
 
     @property
@@ -57,6 +58,12 @@ class Panel:
         """The part of the panel under the heading `name`."""
         return self.root.get_by_role("region", name=name, exact=True)
 
+    def log(self, run: str | Pattern[str]) -> Any:
+        """The tab with the log of `run`."""
+        name = re.compile(f"^Log of {run.pattern}") if isinstance(run, Pattern) else f"Log of {run}"
+        lines = self.page.get_by_role("log", name=name, exact=True)
+        return self.page.locator(".nbc-LogTab").filter(has=lines)
+
     def saves(self) -> None:
         """Say "Save and go on" where the page asks: Lab itself changes a notebook's metadata when its kernel starts."""
         asked = self.page.get_by_role("button", name="Save and go on")
@@ -64,6 +71,14 @@ class Panel:
         asked.or_(begun).first.wait_for()
         if asked.is_visible():
             asked.click()
+
+    def theme(self, name: str) -> None:
+        """By the menu, as a person."""
+        self.page.locator(".lm-MenuBar-itemLabel", has_text="Settings").click()
+        self.page.locator(".lm-Menu-itemLabel").get_by_text("Theme", exact=True).click()
+        self.page.locator(".lm-Menu-itemLabel").get_by_text(name, exact=True).click()
+        light = "Light" in name
+        self.page.locator(f"body[data-jp-theme-light={'true' if light else 'false'}]").wait_for(state="attached")
 
     def picture(self, place: Path, name: str) -> None:
         self.page.screenshot(path=str(place / f"{name}.png"))

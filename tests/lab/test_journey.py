@@ -18,6 +18,7 @@ from tests.lab.page import LONG, Panel, expect, opened
 def digits(desk: Callable[..., Desk], target: str) -> Desk:
     found = desk(settings=target)
     found.example("digits")
+    (found.work / ".git").mkdir()  # a checkout, so that the notebook's path is short
     found.start()
     return found
 
@@ -96,6 +97,13 @@ def _five_replicas(panel: Panel, service: str, pictures: Path) -> None:
     pods = details.get_by_role("list", name="Pods").get_by_role("listitem")
     expect(pods.filter(has_text="Running, ready")).to_have_count(5)
     panel.picture(pictures, "five")
+    panel.theme("JupyterLab Dark")
+    panel.page.set_viewport_size({"width": 760, "height": 1200})
+    panel.picture(pictures, "dark-narrow")
+    panel.page.set_viewport_size({"width": 1800, "height": 1200})
+    panel.picture(pictures, "dark-wide")
+    panel.theme("JupyterLab Light")
+    panel.page.set_viewport_size({"width": 1400, "height": 1200})
 
 
 def _try_it(panel: Panel, service: str, pictures: Path) -> None:

@@ -12,6 +12,7 @@ import { magicCell } from './magic';
 import { CopyButton, IconButton, ProblemBox } from './parts';
 import { settleChanges } from './saved';
 import { hasEnded } from './tasklist';
+import { TaskProgress } from './taskview';
 import { showYaml } from './yaml';
 
 interface ISubmitProps {
@@ -93,7 +94,7 @@ function useManifest(id: string, done: () => void, onProblem: (problem: Problem)
   }, [ended]);
 }
 
-/** One line about what was just begun here, and where all of it is seen. */
+/** What was begun here, step by step until it is submitted; all of it is under Activity. */
 function UnderWay({ verb }: { verb: string }): JSX.Element | null {
   const { state } = usePanel();
   const { trans } = state;
@@ -101,14 +102,17 @@ function UnderWay({ verb }: { verb: string }): JSX.Element | null {
   if (task === undefined) {
     return null;
   }
-  const step = task.steps[task.steps.length - 1];
   return (
-    <div className="nbc-row nbc-underway" role="status">
-      <span className="nbc-icon nbc-spinner" />
-      <span className="nbc-grow nbc-ellipsis">{step === undefined ? trans.__('Begun') : `${step.stage}: ${step.message}`}</span>
-      <button type="button" className="nbc-link" onClick={() => { state.reveal('activity'); }}>
-        {trans.__('Show')}
-      </button>
+    <div className="nbc-task" data-nbc-state={task.state}>
+      <div className="nbc-row">
+        <b className="nbc-grow" role="status">
+          {verb === 'train' ? trans.__('The training is being made ready') : trans.__('The service is being made ready')}
+        </b>
+        <button type="button" className="nbc-link" onClick={() => { state.reveal('activity'); }}>
+          {trans.__('Show all')}
+        </button>
+      </div>
+      <TaskProgress task={task} />
     </div>
   );
 }

@@ -127,12 +127,12 @@ function Address({ run, acts }: { run: Run; acts: RunActs }): JSX.Element {
       <button
         type="button"
         className="nbc-small-button"
+        title={trans.__('Hold a port of the server’s machine that leads to the service')}
         disabled={busy || run.phase === 'Stopped'}
         onClick={() => act(acts.hold(run))}
       >
         {busy ? trans.__('Opening…') : trans.__('Open a URL')}
       </button>
-      <span className="nbc-dim">{trans.__('a port of the server’s machine that leads to it')}</span>
     </div>
   );
 }
