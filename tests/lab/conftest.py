@@ -42,23 +42,36 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def target(cluster: Cluster) -> str:
     """Settings with the test cluster as the default target, as the limited account."""
+    return settings(cluster, cluster.registry)
+
+
+def settings(cluster: Cluster, registry: str) -> str:
     return (
         f'target = "test"\n[targets.test]\norchestrator = "kubernetes"\nkubeconfig = "{cluster.kubeconfig}"\n'
-        f'namespace = "{cluster.restricted}"\nregistry = "{cluster.registry}/lab-{secrets.token_hex(3)}"\n'
-        "plain_http = true\n"
+        f'namespace = "{cluster.restricted}"\nregistry = "{registry}/lab-{secrets.token_hex(3)}"\nplain_http = true\n'
     )
 
 
 @pytest.fixture
 def desk(tmp_path: Path, cache: Path) -> Iterator[Callable[..., Desk]]:
     """Makes desks; their servers end with the test."""
+    yield from _desks(tmp_path, cache)
+
+
+@pytest.fixture(scope="module")
+def shared_desk(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Callable[..., Desk]]:
+    """The same for the tests of a module that leave their desk as they found it."""
+    yield from _desks(tmp_path_factory.mktemp("desks"), cache)
+
+
+def _desks(root: Path, cache: Path) -> Iterator[Callable[..., Desk]]:
     made: list[Desk] = []
 
     def make(**words: Any) -> Desk:
-        place = tmp_path / f"desk{len(made)}"
+        place = root / f"desk{len(made)}"
         place.mkdir()
         found = Desk(place, env={"NBCONTAINER_CACHE": str(cache), **words.pop("env", {})}, **words)
         made.append(found)

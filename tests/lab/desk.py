@@ -1,7 +1,7 @@
 """A person's desk: a real JupyterLab server with the panel, over a folder of notebooks, and a browser before it.
 
-What this is: starting, killing and restarting the server, and the small moves that every test makes in the page. What it
-is not: a test; and nothing here knows how the panel is made but for its names.
+What this is: starting, killing and restarting the server, and the small moves that every test makes in the page. What
+it is not: a test; and nothing here knows how the panel is made but for its names.
 """
 
 from __future__ import annotations
@@ -65,6 +65,11 @@ class Desk:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(json.dumps(value))
 
+    def tidy(self) -> Desk:
+        """With no tab open from before."""
+        shutil.rmtree(self.home / "workspaces", ignore_errors=True)
+        return self
+
     def example(self, name: str) -> None:
         shutil.copytree(ROOT / "examples" / name, self.work, dirs_exist_ok=True,
                         ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
@@ -117,6 +122,13 @@ class Desk:
     def ask(self, path: str) -> Any:
         request = urllib.request.Request(self.url + path, headers={"Authorization": f"token {self.token}"})
         with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def tell(self, path: str, body: Any) -> Any:
+        """POST, as a script with the token does."""
+        words = {"Authorization": f"token {self.token}", "Content-Type": "application/json"}
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), words)
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
     def log(self) -> str:
