@@ -17,7 +17,7 @@ import { PanelContext, useChanges, usePanel } from './hooks';
 import { Launch } from './launch';
 import { ThisNotebook } from './notebook';
 import { Section } from './parts';
-import { Activity } from './tasks';
+import { Activity, stateText, taskTitle } from './tasks';
 import { hasEnded } from './tasklist';
 
 export const PANEL_ID = 'nbcontainer-panel';
@@ -106,15 +106,21 @@ export function Panel({ state, folds, runs: Runs }: IPanelProps): JSX.Element {
   );
 }
 
-/** How many tasks are under way, seen while Activity is folded as well. */
-function Busy(): JSX.Element | null {
+/** How many tasks are under way, seen while Activity is folded as well; what became of the newest, for who hears it. */
+function Busy(): JSX.Element {
   const { state } = usePanel();
+  const { trans } = state;
   useChanges(state.tasksChanged);
-  const count = state.tasks.list.filter(each => !hasEnded(each)).length;
-  return count === 0 ? null : (
-    <span className="nbc-count" role="status">
-      {state.trans._n('%1 under way', '%1 under way', count)}
-    </span>
+  const { list } = state.tasks;
+  const count = list.filter(each => !hasEnded(each)).length;
+  const newest = list[0];
+  return (
+    <>
+      <span className="nbc-count">{count === 0 ? '' : trans._n('%1 under way', '%1 under way', count)}</span>
+      <span className="nbc-unseen" role="status">
+        {newest === undefined ? '' : `${taskTitle(newest, trans)}: ${stateText(newest, trans)}`}
+      </span>
+    </>
   );
 }
 
