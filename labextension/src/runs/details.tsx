@@ -7,7 +7,7 @@ import { closeIcon } from '@jupyterlab/ui-components';
 import { type JSX, useId, useState } from 'react';
 
 import { usePanel } from '../panel/hooks';
-import { CopyButton, IconButton, ProblemBox } from '../panel/parts';
+import { Clipped, CopyButton, IconButton, ProblemBox } from '../panel/parts';
 import type { PanelState } from '../state';
 import type { Pod, Run } from '../types';
 import type { RunActs } from './acts';
@@ -49,7 +49,7 @@ function RunDetails({ run, acts }: { run: Run; acts: RunActs }): JSX.Element {
         <PhaseMark phase={acts.isStopping(run) ? 'Stopping' : run.phase} trans={trans} />
         {run.exit_code !== null && <span className="nbc-dim">{trans.__('exit code %1', run.exit_code)}</span>}
       </div>
-      {run.reason !== '' && <p className="nbc-run-sentence">{run.reason}</p>}
+      {run.reason !== '' && <p className="nbc-run-sentence"><Clipped text={run.reason} limit={600} /></p>}
       {problem !== null && <ProblemBox problem={problem} />}
       <Actions run={run} acts={acts} />
       {run.kind === 'inference' && <Address run={run} acts={acts} />}
@@ -182,7 +182,7 @@ function Facts({ run, acts }: { run: Run; acts: RunActs }): JSX.Element {
         value === '' ? null : (
           <div className="nbc-fact" key={name}>
             <dt>{name}</dt>
-            <dd>{value}</dd>
+            <dd><Clipped text={value} limit={600} /></dd>
           </div>
         )
       )}
@@ -264,7 +264,7 @@ function PodItem({ pod, trans, onLog }: { pod: Pod; trans: TranslationBundle; on
         {pod.name}
       </button>
       <span className="nbc-dim">{said.filter(each => each !== '').join(', ')}</span>
-      {pod.reason !== '' && <span className="nbc-pod-reason nbc-break">{pod.reason}</span>}
+      {pod.reason !== '' && <span className="nbc-pod-reason nbc-break"><Clipped text={pod.reason} limit={300} /></span>}
     </li>
   );
 }

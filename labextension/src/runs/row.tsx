@@ -10,6 +10,8 @@ import type { RunActs } from './acts';
 import { MOST } from './stepper';
 import { KIND_ICONS, kindWord, PHASE_ICONS, phaseWord } from './words';
 
+const REASON = 500; // characters: the details have all of it
+
 interface IRowProps {
   run: Run;
   acts: RunActs;
@@ -33,8 +35,8 @@ export function RunRow({ run, acts, trans }: IRowProps): JSX.Element {
       <span role="gridcell" className="nbc-run-state">
         <PhaseMark phase={acts.isStopping(run) ? 'Stopping' : run.phase} trans={trans} />
         <Replicas run={run} acts={acts} trans={trans} inGrid />
-        <span className="nbc-run-reason nbc-ellipsis" title={run.reason}>
-          {run.reason}
+        <span className="nbc-run-reason nbc-ellipsis" title={run.reason.slice(0, REASON)}>
+          {run.reason.slice(0, REASON)}
         </span>
       </span>
     </>
