@@ -42,7 +42,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     IStateDB,
     ITranslator
   ],
-  activate: (
+  activate: async (
     app: JupyterFrontEnd,
     labShell: ILabShell | null,
     restorer: ILayoutRestorer | null,
@@ -65,10 +65,10 @@ const plugin: JupyterFrontEndPlugin<void> = {
     addCommands({ app, state, notebooks, files, palette });
     addTabs(new Tabs(app, labShell, restorer), state);
     restorer?.add(panel, panel.id);
-    followSettings(registry?.load(ID) ?? null, state, side => {
+    notebooks.follow(state);
+    await followSettings(registry?.load(ID) ?? null, state, side => {
       (labShell ?? app.shell).add(panel, side, { rank: 300 });
     });
-    notebooks.follow(state);
   }
 };
 

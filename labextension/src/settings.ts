@@ -7,31 +7,33 @@ import type { PanelState } from './state';
 
 type Side = 'left' | 'right';
 
-/** Calls `place` at once, so that the layout can be restored, and again when the settings say another side. */
-export function followSettings(
+/**
+ * Calls `place` when the settings are known, and again when they say another side. The start of the application waits for
+ * this: a panel that came to its side later would not be where the restored layout looks for it.
+ */
+export async function followSettings(
   loading: Promise<ISettingRegistry.ISettings> | null,
   state: PanelState,
   place: (side: Side) => void
-): void {
+): Promise<void> {
   let now: Side | null = null;
-  const put = (side: Side) => {
+  const take = (settings: ISettingRegistry.ISettings) => {
+    state.openLogAfterLaunch = settings.get('openLogAfterLaunch').composite !== false;
+    const side = settings.get('side').composite === 'right' ? 'right' : 'left';
     if (side !== now) {
       now = side;
       place(side);
     }
   };
-  const take = (settings: ISettingRegistry.ISettings) => {
-    state.openLogAfterLaunch = settings.get('openLogAfterLaunch').composite !== false;
-    put(settings.get('side').composite === 'right' ? 'right' : 'left');
-  };
-  put('left');
-  loading?.then(
-    settings => {
+  try {
+    const settings = await loading;
+    if (settings !== null) {
       take(settings);
       settings.changed.connect(take);
-    },
-    (error: unknown) => {
-      console.error('nbcontainer: no settings, its defaults hold', error);
+      return;
     }
-  );
+  } catch (error) {
+    console.error('nbcontainer: no settings, its defaults hold', error);
+  }
+  place('left');
 }

@@ -1,0 +1,58 @@
+"""What a person may change: the panel's side, the keys of its commands; and how else it is reached than by Launch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.lab.desk import Desk
+from tests.lab.page import expect, opened
+
+OURS = "@nbcontainer/labextension/plugin"
+KEYS = {"shortcuts": [
+    {"command": "nbcontainer:open-panel", "keys": ["Alt Shift K"], "selector": "body", "disabled": True},
+    {"command": "nbcontainer:open-panel", "keys": ["Ctrl Alt J"], "selector": "body"},
+]}
+
+
+@pytest.fixture
+def plain(desk: Callable[..., Desk]) -> Desk:
+    found = desk()
+    found.notebook("small.ipynb", "print('line')")
+    return found
+
+
+def test_the_side_and_the_keys_are_the_persons_own(browser: Any, plain: Desk) -> None:
+    plain.user_setting(OURS, {"side": "right"})
+    plain.user_setting("@jupyterlab/shortcuts-extension/shortcuts", KEYS)
+    plain.start()
+    with opened(browser, plain) as panel:
+        panel.open("small.ipynb")
+        expect(panel.page.locator("#jp-main-content-panel")).to_be_visible()
+        icon = panel.page.locator(".jp-SideBar.jp-mod-right").get_by_role("tab", name="Containers")
+        expect(icon).to_be_visible()
+        panel.page.keyboard.press("Alt+Shift+K")
+        expect(panel.root).to_be_hidden()
+        panel.page.keyboard.press("Control+Alt+j")
+        expect(panel.section("This notebook")).to_be_visible()
+        box = panel.root.bounding_box()
+        assert box["x"] > 700
+        panel.page.reload()  # the layout remembers that it was open
+        expect(panel.section("This notebook")).to_be_visible()
+
+
+def test_palette_menu_and_context_menu_lead_to_it(browser: Any, plain: Desk) -> None:
+    plain.start()
+    with opened(browser, plain) as panel:
+        panel.open("small.ipynb")
+        for word in ("Show Containers", "Launch in a Container", "Containerize", "Insert the Magic of a Training"):
+            panel.page.keyboard.press("Control+Shift+c")
+            palette = panel.page.locator("#modal-command-palette")
+            palette.get_by_role("textbox").or_(palette.locator("input")).first.fill(word)
+            expect(palette.locator(".lm-CommandPalette-item").filter(has_text=word).first).to_be_visible()
+            panel.page.keyboard.press("Escape")
+        panel.page.locator(".jp-Notebook .jp-Cell").first.click(button="right")
+        panel.page.locator(".lm-Menu-itemLabel").get_by_text("Launch in a Container…").first.click()
+        expect(panel.section("Launch").get_by_role("button", name="Train", exact=True)).to_be_visible()
