@@ -78,8 +78,12 @@ def _desks(root: Path, cache: Path) -> Iterator[Callable[..., Desk]]:
         return found
 
     yield make
-    for each in made:
-        each.stop()
+    try:
+        for each in made:
+            each.clear()
+    finally:
+        for each in made:
+            each.stop()
 
 
 @pytest.fixture
