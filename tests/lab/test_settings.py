@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -39,20 +41,26 @@ def test_the_side_and_the_keys_are_the_persons_own(browser: Any, plain: Desk) ->
         expect(panel.section("This notebook")).to_be_visible()
         box = panel.root.bounding_box()
         assert box["x"] > 700
-        panel.page.reload()  # the layout remembers that it was open
+        _layout_saved(plain)
+        panel.page.reload()
         expect(panel.section("This notebook")).to_be_visible()
 
 
-def test_palette_menu_and_context_menu_lead_to_it(browser: Any, plain: Desk) -> None:
+def _layout_saved(desk: Desk) -> None:
+    """Wait until Lab has written that the panel is open: it does so some seconds later."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        saved = desk.ask("lab/api/workspaces/default")["data"].get("layout-restorer:data", {})
+        if "nbcontainer-panel" in json.dumps(saved.get("right", {}).get("current")):
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"the layout was not saved: {saved}")
+
+
+def test_a_cells_menu_leads_to_it(browser: Any, plain: Desk) -> None:
     plain.start()
     with opened(browser, plain) as panel:
         panel.open("small.ipynb")
-        for word in ("Show Containers", "Launch in a Container", "Containerize", "Insert the Magic of a Training"):
-            panel.page.keyboard.press("Control+Shift+c")
-            palette = panel.page.locator("#modal-command-palette")
-            palette.get_by_role("textbox").or_(palette.locator("input")).first.fill(word)
-            expect(palette.locator(".lm-CommandPalette-item").filter(has_text=word).first).to_be_visible()
-            panel.page.keyboard.press("Escape")
         panel.page.locator(".jp-Notebook .jp-Cell").first.click(button="right")
         panel.page.locator(".lm-Menu-itemLabel").get_by_text("Launch in a Container…").first.click()
         expect(panel.section("Launch").get_by_role("button", name="Train", exact=True)).to_be_visible()
