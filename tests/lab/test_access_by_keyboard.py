@@ -88,7 +88,7 @@ def _all_of_the_panel(panel: Panel) -> None:
     while folded.count():
         folded.first.click()
     launch.get_by_role("button", name="Add a variable").click()
-    expect(panel.section("Activity").get_by_text("failed")).to_be_visible()
+    expect(panel.section("Activity").get_by_text(re.compile(r"^failed ·"))).to_be_visible()
 
 
 def _the_log(panel: Panel) -> None:
