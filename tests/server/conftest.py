@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.conftest import Cluster
+from tests.kubernetes.real import Line
 from tests.server.panel import Panel, panel
 
 ROOT = Path(__file__).parents[2]
@@ -47,3 +49,16 @@ def desk(tmp_path_factory: pytest.TempPathFactory, kept: str) -> Iterator[Panel]
     notebook(home / "work" / "tiny.ipynb")
     with panel(home, NBCONTAINER_CACHE=kept) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def line(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
+    """A line to the API server that a test can cut."""
+    found = Line(cluster, tmp_path_factory.mktemp("line"))
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")

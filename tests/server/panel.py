@@ -21,6 +21,7 @@ import jsonschema
 import yaml
 
 from nbcontainer import server as extension
+from tests.conftest import Cluster
 from tests.doors.jupyter_server import TOKEN, Server, server
 
 API = "/nbcontainer/api"
@@ -106,6 +107,12 @@ class Channel:
                 if wanted(last):
                     return last
         raise AssertionError(f"{topic}: last {last!r}")
+
+
+def where(cluster: Cluster, **more: object) -> dict[str, object]:
+    """The keys of a target that is the test cluster, as the limited account."""
+    return {"orchestrator": "kubernetes", "kubeconfig": str(cluster.kubeconfig), "namespace": cluster.namespace,
+            "registry": cluster.registry, "plain_http": True, **more}
 
 
 def settings(folder: Path, **targets: Mapping[str, Any]) -> None:

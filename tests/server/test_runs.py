@@ -18,24 +18,7 @@ from tests.conftest import Cluster
 from tests.kubernetes.conftest import runs, stub  # noqa: F401  (fixtures)
 from tests.kubernetes.real import Line, Runs, until
 
-from .panel import Panel, panel, settings
-
-
-def where(cluster: Cluster, **more: object) -> dict[str, object]:
-    return {"orchestrator": "kubernetes", "kubeconfig": str(cluster.kubeconfig), "namespace": cluster.namespace,
-            "registry": cluster.registry, "plain_http": True, **more}
-
-
-@pytest.fixture(scope="module")
-def line(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
-    found = Line(cluster, tmp_path_factory.mktemp("line"))
-    yield found
-    found.close()
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
+from .panel import Panel, panel, settings, where
 
 
 @pytest.fixture(scope="module")
