@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.lab.desk import Desk
-from tests.lab.page import expect, opened
+from tests.lab.page import Panel, expect, opened
 
 OURS = "@nbcontainer/labextension/plugin"
 KEYS = {"shortcuts": [
@@ -64,3 +65,27 @@ def test_a_cells_menu_leads_to_it(browser: Any, plain: Desk) -> None:
         panel.page.locator(".jp-Notebook .jp-Cell").first.click(button="right")
         panel.page.locator(".lm-Menu-itemLabel").get_by_text("Launch in a Container…").first.click()
         expect(panel.section("Launch").get_by_role("button", name="Train", exact=True)).to_be_visible()
+
+
+def test_the_palette_has_the_commands_with_their_keys(browser: Any, plain: Desk) -> None:
+    plain.start()
+    with opened(browser, plain) as panel:
+        panel.open("small.ipynb")
+        palette = _palette(panel)
+        for word in ("Show Containers", "Launch in a Container", "Containerize", "Insert the Magic of a Training"):
+            palette.locator("input").fill(word)
+            item = palette.locator(".lm-CommandPalette-item").filter(has_text=re.compile(f"{word}.*Alt", re.S))
+            expect(item.first).to_be_visible()
+
+
+def _palette(panel: Panel) -> Any:
+    """Lab's palette, open: one that is opened while Lab still starts goes again when the notebook takes the focus."""
+    found = panel.page.locator("#modal-command-palette")
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        panel.page.locator(".lm-MenuBar-itemLabel", has_text="View").click()
+        panel.page.locator(".lm-Menu-item", has_text="Activate Command Palette").click()
+        panel.page.wait_for_timeout(1000)
+        if found.is_visible():
+            return found
+    raise AssertionError("the palette does not stay open")
